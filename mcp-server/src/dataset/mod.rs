@@ -1,0 +1,14 @@
+//! Datasets: what they are called and where their data lies.
+
+use std::path::PathBuf;
+
+/// A dataset that is set up on this machine, as a backend sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dataset {
+    /// Its name, as users and tools say it: `mimic-iv-demo`.
+    pub name: String,
+    /// One line about it.
+    pub description: String,
+    /// The DuckDB database file.
+    pub database: PathBuf,
+}

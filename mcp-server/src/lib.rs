@@ -1,0 +1,4 @@
+//! MCP server for clinical databases behind one OAuth2 gate.
+
+pub mod dataset;
+pub mod error;

@@ -1,0 +1,2 @@
+//! Mock issuer.
+fn main() {}

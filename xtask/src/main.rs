@@ -1,0 +1,2 @@
+//! Contributors' workflows.
+fn main() {}
