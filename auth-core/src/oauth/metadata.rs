@@ -1,0 +1,237 @@
+//! Authorization server metadata: where to look for it and what to take from it (RFC 8414, OpenID Connect Discovery).
+
+use serde::Deserialize;
+use url::Url;
+
+/// Largest metadata document accepted, in bytes.
+pub const MAX_METADATA_BYTES: usize = 256 * 1024;
+
+/// An issuer identifier, kept byte for byte because tokens are compared with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issuer {
+    text: String,
+    url: Url,
+}
+
+impl Issuer {
+    /// Takes an HTTPS URL without query, fragment and user (RFC 8414 §2); HTTP is for loopback only.
+    pub fn parse(text: &str) -> Result<Self, InvalidUrl> {
+        let url = parse_endpoint(text)?;
+        if url.query().is_some() {
+            return Err(InvalidUrl::HasQuery);
+        }
+        Ok(Self { text: text.to_owned(), url })
+    }
+
+    /// The identifier as it was given.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Where its metadata may be, in the order to ask: RFC 8414 §3.1, then OpenID Connect with the well-known part
+    /// before the issuer's path, then after it.
+    pub fn metadata_urls(&self) -> Vec<Url> {
+        let path = self.url.path().trim_end_matches('/');
+        let mut paths = vec![
+            format!("/.well-known/oauth-authorization-server{path}"),
+            format!("/.well-known/openid-configuration{path}"),
+        ];
+        if !path.is_empty() {
+            paths.push(format!("{path}/.well-known/openid-configuration"));
+        }
+        paths.iter().map(|path| self.with_path(path)).collect()
+    }
+
+    /// Where keys are when no metadata says so.
+    pub fn fallback_jwks_url(&self) -> Url {
+        let path = self.url.path().trim_end_matches('/');
+        self.with_path(&format!("{path}/.well-known/jwks.json"))
+    }
+
+    fn with_path(&self, path: &str) -> Url {
+        let mut url = self.url.clone();
+        url.set_path(path);
+        url
+    }
+}
+
+/// Takes the URL of an OAuth endpoint: HTTPS, or HTTP to this machine; no user, no fragment.
+pub fn parse_endpoint(text: &str) -> Result<Url, InvalidUrl> {
+    let url = Url::parse(text).map_err(|_| InvalidUrl::NotAbsolute)?;
+    match url.scheme() {
+        "https" => {}
+        "http" if is_loopback(&url) => {}
+        "http" => return Err(InvalidUrl::Insecure),
+        _ => return Err(InvalidUrl::NotHttp),
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(InvalidUrl::HasUser);
+    }
+    if url.fragment().is_some() {
+        return Err(InvalidUrl::HasFragment);
+    }
+    Ok(url)
+}
+
+/// What is wrong with a configured or published URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidUrl {
+    /// Not an absolute URL.
+    #[error("not an absolute URL")]
+    NotAbsolute,
+    /// Neither `https` nor `http`.
+    #[error("neither https nor http")]
+    NotHttp,
+    /// `http` to another machine.
+    #[error("http is allowed for this machine only; use https")]
+    Insecure,
+    /// A user name or password.
+    #[error("a URL with a user name or password is not allowed")]
+    HasUser,
+    /// A fragment.
+    #[error("a URL with a fragment (#) is not allowed")]
+    HasFragment,
+    /// A query in an issuer identifier.
+    #[error("an issuer with a query (?) is not allowed")]
+    HasQuery,
+}
+
+/// What a resource server needs of an issuer's metadata.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Metadata {
+    /// Where the issuer's keys are.
+    pub jwks_uri: Url,
+}
+
+impl Metadata {
+    /// Parses a metadata document of `issuer`.
+    ///
+    /// Its `issuer` must be the one asked for, byte for byte (RFC 8414 §3.3): otherwise one server could speak for
+    /// another.
+    pub fn parse(document: &[u8], issuer: &Issuer) -> Result<Self, MetadataError> {
+        if document.len() > MAX_METADATA_BYTES {
+            return Err(MetadataError::TooLarge);
+        }
+        let document: Document = serde_json::from_slice(document).map_err(|_| MetadataError::NotMetadata)?;
+        if document.issuer != issuer.as_str() {
+            return Err(MetadataError::WrongIssuer);
+        }
+        let jwks_uri = document.jwks_uri.ok_or(MetadataError::NoJwksUri)?;
+        Ok(Self { jwks_uri: parse_endpoint(&jwks_uri).map_err(MetadataError::JwksUri)? })
+    }
+}
+
+/// A metadata document that cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MetadataError {
+    /// More than [`MAX_METADATA_BYTES`].
+    #[error("the issuer's metadata is larger than {MAX_METADATA_BYTES} bytes")]
+    TooLarge,
+    /// Not JSON, or without `issuer`.
+    #[error("the issuer's metadata is not the JSON it has to be")]
+    NotMetadata,
+    /// It names another issuer.
+    #[error("the metadata names another issuer than the configured one")]
+    WrongIssuer,
+    /// It does not say where the keys are.
+    #[error("the issuer's metadata has no jwks_uri")]
+    NoJwksUri,
+    /// It says so badly.
+    #[error("the jwks_uri in the issuer's metadata is not usable: {0}")]
+    JwksUri(InvalidUrl),
+}
+
+#[derive(Deserialize)]
+struct Document {
+    issuer: String,
+    jwks_uri: Option<String>,
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn urls(issuer: &str) -> Vec<String> {
+        Issuer::parse(issuer).unwrap().metadata_urls().into_iter().map(String::from).collect()
+    }
+
+    #[test]
+    fn metadata_is_looked_for_in_the_order_of_the_specifications() {
+        assert_eq!(
+            urls("https://a.example/"),
+            [
+                "https://a.example/.well-known/oauth-authorization-server",
+                "https://a.example/.well-known/openid-configuration",
+            ]
+        );
+        assert_eq!(
+            urls("https://a.example/realms/r"),
+            [
+                "https://a.example/.well-known/oauth-authorization-server/realms/r",
+                "https://a.example/.well-known/openid-configuration/realms/r",
+                "https://a.example/realms/r/.well-known/openid-configuration",
+            ]
+        );
+        let issuer = Issuer::parse("https://a.example/realms/r").unwrap();
+        assert_eq!(issuer.fallback_jwks_url().as_str(), "https://a.example/realms/r/.well-known/jwks.json");
+    }
+
+    #[test]
+    fn an_issuer_is_kept_byte_for_byte() {
+        for text in ["https://A.example", "https://a.example/", "https://a.example:443/x"] {
+            assert_eq!(Issuer::parse(text).unwrap().as_str(), text);
+        }
+    }
+
+    #[test]
+    fn plain_http_is_for_loopback_only() {
+        for text in ["http://127.0.0.1:9/x", "http://localhost:1", "http://[::1]:1/"] {
+            assert!(Issuer::parse(text).is_ok(), "{text}");
+        }
+        for (text, error) in [
+            ("http://10.0.0.1/", InvalidUrl::Insecure),
+            ("http://localhost.evil.example/", InvalidUrl::Insecure),
+            ("ftp://a.example/", InvalidUrl::NotHttp),
+            ("a.example", InvalidUrl::NotAbsolute),
+            ("https://u:p@a.example/", InvalidUrl::HasUser),
+            ("https://a.example/#f", InvalidUrl::HasFragment),
+            ("https://a.example/?q", InvalidUrl::HasQuery),
+        ] {
+            assert_eq!(Issuer::parse(text), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn metadata_must_name_the_issuer_that_was_asked() {
+        let issuer = Issuer::parse("https://a.example").unwrap();
+        let parse = |text: &str| Metadata::parse(text.as_bytes(), &issuer);
+        assert_eq!(
+            parse(r#"{"issuer":"https://a.example","jwks_uri":"https://keys.example/k"}"#)
+                .unwrap()
+                .jwks_uri
+                .as_str(),
+            "https://keys.example/k"
+        );
+        assert_eq!(
+            parse(r#"{"issuer":"https://a.example/","jwks_uri":"https://a.example/k"}"#),
+            Err(MetadataError::WrongIssuer)
+        );
+        assert_eq!(parse(r#"{"issuer":"https://a.example"}"#), Err(MetadataError::NoJwksUri));
+        assert_eq!(
+            parse(r#"{"issuer":"https://a.example","jwks_uri":"http://10.0.0.1/k"}"#),
+            Err(MetadataError::JwksUri(InvalidUrl::Insecure))
+        );
+        assert_eq!(parse("<html>"), Err(MetadataError::NotMetadata));
+    }
+}

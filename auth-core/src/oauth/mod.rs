@@ -1,0 +1,3 @@
+//! OAuth protocol values: what issuers publish and what clients and servers send.
+
+pub mod metadata;

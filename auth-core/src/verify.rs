@@ -1,0 +1,276 @@
+//! Verification: from untrusted text to [`Verified`], which nothing else can make.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::algorithm::Algorithm;
+use crate::claims::{Claims, NumericDate};
+use crate::jwks::KeyQuery;
+use crate::key::{Thumbprint, VerifyingKey};
+use crate::policy::Policy;
+use crate::rejection::{Rejection, TokenKind};
+use crate::scope::ScopeSet;
+use crate::time::UnixTime;
+use crate::token::{Header, UnverifiedToken};
+
+/// Checks tokens against one [`Policy`].
+#[derive(Debug)]
+pub struct Verifier {
+    policy: Policy,
+}
+
+impl Verifier {
+    /// Applies `policy`.
+    pub fn new(policy: Policy) -> Self {
+        Self { policy }
+    }
+
+    /// The rules applied.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// What a header says about the key to verify with, if the header is acceptable at all.
+    ///
+    /// Runs before any key is looked up, so a token with a forbidden algorithm never causes a fetch.
+    pub fn key_query(&self, header: &Header) -> Result<KeyQuery, Rejection> {
+        let not_allowed = || Rejection::AlgorithmNotAllowed {
+            algorithm: header.alg.clone(),
+            allowed: self.policy.algorithms.clone(),
+        };
+        let algorithm: Algorithm = header.alg.parse().map_err(|_| not_allowed())?;
+        if !self.policy.algorithms.contains(&algorithm) {
+            return Err(not_allowed());
+        }
+        if let Some(names) = &header.crit {
+            // RFC 7515 §4.1.11; an empty list is as invalid as an unknown name.
+            return Err(Rejection::UnknownCriticalHeader {
+                name: names.first().cloned().unwrap_or_default(),
+            });
+        }
+        check_header_type(header)?;
+        Ok(KeyQuery { kid: header.kid.clone(), algorithm })
+    }
+
+    /// Verifies the signature with `key`, then judges the claims at `wall`.
+    ///
+    /// No claim is looked at before the signature held.
+    pub fn verify(
+        &self,
+        token: &UnverifiedToken<'_>,
+        query: &KeyQuery,
+        key: &VerifyingKey,
+        wall: UnixTime,
+    ) -> Result<Verified, Rejection> {
+        if !key.accepts(query.algorithm) {
+            return Err(Rejection::AlgorithmNotOfKey {
+                algorithm: query.algorithm,
+                key: key.algorithms().collect(),
+            });
+        }
+        if !key.verify(query.algorithm, token.signing_input(), &token.signature()?) {
+            return Err(Rejection::BadSignature);
+        }
+        let claims: Claims = token.claims()?;
+        check_claims_kind(&claims)?;
+        self.check_issuer(&claims)?;
+        self.check_audience(&claims)?;
+        let validity = self.validity(&claims)?;
+        validity.check(wall)?;
+        let subject = claims.sub.as_deref().filter(|sub| !sub.is_empty());
+        let subject: Arc<str> = subject.ok_or(Rejection::MissingClaim("sub"))?.into();
+        if claims.other.contains_key("cnf") {
+            return Err(Rejection::SenderConstrained);
+        }
+        Ok(Verified {
+            principal: Arc::new(Principal {
+                scopes: claims.scopes(),
+                issuer: claims.iss.unwrap_or_default().into(),
+                subject,
+                client_id: claims.client_id.or(claims.azp),
+                email: claims.email,
+                expires_at: claims.exp.map(|exp| exp.0),
+                other: claims.other,
+            }),
+            validity,
+            thumbprint: key.thumbprint().clone(),
+        })
+    }
+
+    fn check_issuer(&self, claims: &Claims) -> Result<(), Rejection> {
+        if !self.policy.validate_iss {
+            return Ok(());
+        }
+        match &claims.iss {
+            None => Err(Rejection::MissingClaim("iss")),
+            Some(found) if *found == self.policy.issuer => Ok(()),
+            Some(found) => {
+                Err(Rejection::WrongIssuer { expected: self.policy.issuer.clone(), found: found.clone() })
+            }
+        }
+    }
+
+    fn check_audience(&self, claims: &Claims) -> Result<(), Rejection> {
+        let is_for_us = || claims.aud.0.iter().any(|audience| self.policy.audiences.contains(audience));
+        if !self.policy.validate_aud || is_for_us() {
+            return Ok(());
+        }
+        if claims.aud.0.is_empty() {
+            return Err(Rejection::MissingClaim("aud"));
+        }
+        Err(Rejection::WrongAudience { expected: self.policy.audiences.clone(), found: claims.aud.0.clone() })
+    }
+
+    fn validity(&self, claims: &Claims) -> Result<Validity, Rejection> {
+        if self.policy.validate_exp && claims.exp.is_none() {
+            return Err(Rejection::MissingClaim("exp"));
+        }
+        let time = |date: Option<NumericDate>| date.map(|date| date.0);
+        Ok(Validity {
+            expires_at: time(claims.exp).filter(|_| self.policy.validate_exp),
+            not_before: time(claims.nbf),
+            issued_at: time(claims.iat),
+            leeway: self.policy.leeway_seconds(),
+        })
+    }
+}
+
+/// A token that passed every check of its policy. Its times have to be checked again at each use.
+#[derive(Debug)]
+pub struct Verified {
+    principal: Arc<Principal>,
+    validity: Validity,
+    thumbprint: Thumbprint,
+}
+
+impl Verified {
+    /// Who the token speaks for.
+    pub fn principal(&self) -> &Arc<Principal> {
+        &self.principal
+    }
+
+    /// The key that verified it.
+    pub(crate) fn thumbprint(&self) -> &Thumbprint {
+        &self.thumbprint
+    }
+
+    /// Checks the times again, for a token verified earlier.
+    pub(crate) fn check_times(&self, wall: UnixTime) -> Result<(), Rejection> {
+        self.validity.check(wall)
+    }
+}
+
+/// Whom a verified token speaks for and what it may do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Principal {
+    issuer: Arc<str>,
+    subject: Arc<str>,
+    client_id: Option<String>,
+    scopes: ScopeSet,
+    email: Option<String>,
+    expires_at: Option<UnixTime>,
+    other: Map<String, Value>,
+}
+
+impl Principal {
+    /// Who issued the token (`iss`).
+    pub fn issuer(&self) -> &Arc<str> {
+        &self.issuer
+    }
+
+    /// Whom it speaks for (`sub`); unique only together with the issuer.
+    pub fn subject(&self) -> &Arc<str> {
+        &self.subject
+    }
+
+    /// The client it was issued to (`client_id`, else `azp`).
+    pub fn client_id(&self) -> Option<&str> {
+        self.client_id.as_deref()
+    }
+
+    /// What it grants (`scope` and `scp`).
+    pub fn scopes(&self) -> &ScopeSet {
+        &self.scopes
+    }
+
+    /// The subject's e-mail address, when the issuer includes it.
+    pub fn email(&self) -> Option<&str> {
+        self.email.as_deref()
+    }
+
+    /// When the token expires (`exp`).
+    pub fn expires_at(&self) -> Option<UnixTime> {
+        self.expires_at
+    }
+
+    /// Any other claim, by name.
+    pub fn claim(&self, name: &str) -> Option<&Value> {
+        self.other.get(name)
+    }
+}
+
+/// The times between which a token is valid.
+#[derive(Debug, Clone, Copy)]
+struct Validity {
+    expires_at: Option<UnixTime>,
+    not_before: Option<UnixTime>,
+    issued_at: Option<UnixTime>,
+    leeway: i64,
+}
+
+impl Validity {
+    /// RFC 7519 §4.1.4: valid strictly before `exp`, leeway aside; `nbf` and `iat` likewise from below.
+    fn check(&self, now: UnixTime) -> Result<(), Rejection> {
+        if let Some(expired_at) = self.expires_at.filter(|exp| now >= exp.saturating_add(self.leeway)) {
+            return Err(Rejection::Expired { expired_at, now });
+        }
+        for (claim, time) in [("nbf", self.not_before), ("iat", self.issued_at)] {
+            if let Some(valid_from) = time.filter(|from| now.saturating_add(self.leeway) < *from) {
+                return Err(Rejection::NotYetValid { claim, valid_from, now });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `typ` may be absent, `JWT` or `at+jwt` (RFC 9068 §2.1); every other type is some other kind of token
+/// (RFC 8725 §3.11).
+fn check_header_type(header: &Header) -> Result<(), Rejection> {
+    let Some(typ) = &header.typ else { return Ok(()) };
+    let lower = typ.to_ascii_lowercase();
+    // RFC 7515 §4.1.9: a type without a slash stands for `application/` in front of it.
+    let kind = match lower.strip_prefix("application/").unwrap_or(&lower) {
+        "jwt" | "at+jwt" => return Ok(()),
+        "dpop+jwt" => TokenKind::DpopProof,
+        "logout+jwt" | "secevent+jwt" => TokenKind::SecurityEvent,
+        _ => TokenKind::Other { typ: typ.clone() },
+    };
+    Err(Rejection::WrongKind(kind))
+}
+
+/// Issuers that type everything `JWT` still give other kinds of token away by their claims.
+fn check_claims_kind(claims: &Claims) -> Result<(), Rejection> {
+    let has = |name: &str| claims.other.contains_key(name);
+    let text = |name: &str| claims.other.get(name).and_then(Value::as_str).unwrap_or_default();
+    let kind = if has("htm") && has("htu") {
+        TokenKind::DpopProof
+    } else if has("events") {
+        TokenKind::SecurityEvent
+    } else if has("at_hash")
+        || has("c_hash")
+        || has("nonce")
+        || text("token_use") == "id"
+        || text("typ") == "ID"
+    {
+        // OpenID Connect Core §2 and §3.3.2.11; `token_use` is Cognito's, `typ` Keycloak's.
+        TokenKind::IdToken
+    } else if matches!(text("typ"), "Refresh" | "Offline") {
+        TokenKind::RefreshToken
+    } else if text("typ") == "Logout" {
+        TokenKind::SecurityEvent
+    } else {
+        return Ok(());
+    };
+    Err(Rejection::WrongKind(kind))
+}
