@@ -2,7 +2,6 @@
 //!
 //! Prints medians and ratios: `warm` is a token seen before, `cold` one never seen (parsing, hashing, signature, claims,
 //! scopes, rate limit). Cold decisions see a different token each time, so the cache cannot help.
-#![expect(missing_docs, reason = "a benchmark has no API")]
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -103,11 +102,13 @@ fn now() -> Now {
     Now { wall: UnixTime(1_800_000_000), mono: Instant::from_start(Duration::from_secs(5)) }
 }
 
+type Sign = Box<dyn Fn(&[u8]) -> Vec<u8>>;
+
 /// An issuer with one key.
 struct Issuer {
     algorithm: &'static str,
     jwk: Value,
-    sign: Box<dyn Fn(&[u8]) -> Vec<u8>>,
+    sign: Sign,
     public: ParsedPublicKey,
 }
 

@@ -63,7 +63,6 @@ impl DecisionCache {
 
     fn shard(&self, digest: &TokenDigest) -> &Mutex<Shard> {
         // The high bits pick the shard, so that the low ones stay good for the map inside it.
-        #[expect(clippy::cast_possible_truncation, reason = "four bits are left")]
         let index = (digest.prefix() >> 60) as usize;
         &self.shards[index % SHARDS]
     }

@@ -1,5 +1,6 @@
 //! Holds the line that auth-core does no I/O: every crate it links is on a list somebody looked at.
 #![expect(
+    clippy::expect_used,
     clippy::disallowed_types,
     clippy::disallowed_methods,
     reason = "the test asks cargo; auth-core itself starts no process"
