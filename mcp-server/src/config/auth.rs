@@ -224,7 +224,7 @@ fn algorithms(raw: &Raw) -> Result<Vec<Algorithm>, Invalid> {
     let mut algorithms = Vec::new();
     for name in parse::list(raw)? {
         let algorithm = Algorithm::from_str(&name).map_err(|error| {
-            let shown = name.escape_debug();
+            let shown = parse::brief(&name);
             if name.eq_ignore_ascii_case("none") {
                 return Invalid::new(format!("names {shown}: a token without signature proves nothing"));
             }

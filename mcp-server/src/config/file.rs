@@ -9,8 +9,7 @@ use super::setting::{self, Setting};
 
 /// Reads the file. `Ok(None)`: there is none, which is fine unless `must_exist`.
 pub(crate) fn read(path: &Path, must_exist: bool) -> Result<Option<toml::Table>, Vec<Problem>> {
-    let place = path.display().to_string();
-    let problem = |what: String, hint: &str| vec![Problem::new(place.clone(), what).hint(hint)];
+    let problem = |what: String, hint: &str| vec![Problem::in_file(path, "", what).hint(hint)];
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound && !must_exist => return Ok(None),
@@ -35,24 +34,23 @@ pub(crate) fn read(path: &Path, must_exist: bool) -> Result<Option<toml::Table>,
         // `Display` of this error quotes the line, and the line may hold a secret.
         problem(format!("is not valid TOML at line {line}: {}", error.message()), "correct that line")
     })?;
-    let mut problems = unknown_keys(&table, &place);
-    problems.extend(exposed(&table, &meta, &place));
+    let mut problems = unknown_keys(&table, path);
+    problems.extend(exposed(&table, &meta, path));
     if problems.is_empty() { Ok(Some(table)) } else { Err(problems) }
 }
 
-fn unknown_keys(table: &toml::Table, place: &str) -> Vec<Problem> {
+fn unknown_keys(table: &toml::Table, path: &Path) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (section, value) in table {
         let mut keys = setting::ALL.iter().filter(|setting| setting.section() == section).peekable();
         if keys.peek().is_none() {
             let sections = setting::ALL.iter().map(|setting| setting.section());
-            problems.push(unknown(&format!("[{section}]"), place, setting::nearest(section, sections)));
+            problems.push(unknown(&format!("[{section}]"), path, setting::nearest(section, sections)));
             continue;
         }
         let Some(values) = value.as_table() else {
             problems.push(
-                Problem::new(format!("{section} in {place}"), "must be a section")
-                    .hint(format!("write [{section}]")),
+                Problem::in_file(path, section, "must be a section").hint(format!("write [{section}]")),
             );
             continue;
         };
@@ -60,24 +58,24 @@ fn unknown_keys(table: &toml::Table, place: &str) -> Vec<Problem> {
         for key in values.keys() {
             let full = format!("{section}.{key}");
             if !known.contains(&full.as_str()) {
-                problems.push(unknown(&full, place, setting::nearest(&full, known.iter().copied())));
+                problems.push(unknown(&full, path, setting::nearest(&full, known.iter().copied())));
             }
         }
     }
     problems
 }
 
-fn unknown(name: &str, place: &str, nearest: Option<&str>) -> Problem {
+fn unknown(name: &str, path: &Path, nearest: Option<&str>) -> Problem {
     let hint = nearest.map_or_else(
         || "`m4 config show` lists every setting".to_owned(),
         |near| format!("did you mean {near}?"),
     );
-    Problem::new(format!("{name} in {place}"), "is not a setting").hint(hint)
+    Problem::in_file(path, name, "is not a setting").hint(hint)
 }
 
 /// Whether the file holds a secret that others may read, or may be changed by anybody.
 #[cfg(unix)]
-fn exposed(table: &toml::Table, meta: &Metadata, place: &str) -> Option<Problem> {
+fn exposed(table: &toml::Table, meta: &Metadata, path: &Path) -> Option<Problem> {
     use std::os::unix::fs::PermissionsExt;
     let mode = meta.permissions().mode();
     let secret = setting::ALL.iter().find(|setting| setting.secret && is_in(setting, table));
@@ -86,11 +84,11 @@ fn exposed(table: &toml::Table, meta: &Metadata, place: &str) -> Option<Problem>
         _ if mode & 0o002 != 0 => "can be changed by every user".to_owned(),
         _ => return None,
     };
-    Some(Problem::new(place, what).hint(format!("run: chmod 600 '{place}'")))
+    Some(Problem::in_file(path, "", what).hint(format!("run: chmod 600 '{}'", path.display())))
 }
 
 #[cfg(not(unix))]
-fn exposed(_: &toml::Table, _: &Metadata, _: &str) -> Option<Problem> {
+fn exposed(_: &toml::Table, _: &Metadata, _: &Path) -> Option<Problem> {
     None
 }
 

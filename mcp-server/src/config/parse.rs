@@ -23,6 +23,15 @@ impl Invalid {
     }
 }
 
+/// Enough of a wrong value to recognise it by; it may be anything, so never much of it.
+pub(crate) fn brief(text: &str) -> String {
+    let mut shown: String = text.chars().take(LONGEST_ECHO).flat_map(char::escape_debug).collect();
+    if text.chars().nth(LONGEST_ECHO).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
 /// Text, whatever it says. White space around it is not part of it.
 pub(crate) fn text(raw: &Raw) -> Result<String, Invalid> {
     match raw {
@@ -139,6 +148,8 @@ fn bytes(text: &str) -> Option<u64> {
 fn digits(text: &str) -> Option<u64> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
+
+const LONGEST_ECHO: usize = 40;
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,7 @@
 //! What is wrong with a configuration, all of it at once, and what is merely worth a warning.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 use super::setting::Setting;
 use crate::env::Alias;
@@ -9,17 +10,26 @@ use crate::error::Explain;
 /// One thing that is wrong, with the way to mend it. Holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Where it is: a variable, a flag, or a key and its file.
+    /// Where it is: a variable, a flag or a key of the file; empty where the file as a whole is wrong.
     pub place: String,
+    /// The file it is in, if it is in one.
+    pub file: Option<PathBuf>,
     /// What is wrong there, without full stop.
     pub what: String,
+    /// The value that is wrong, shortened; `None` where it is a secret or says nothing.
+    pub value: Option<String>,
     /// What to do about it.
     pub hint: Option<String>,
 }
 
 impl Problem {
     pub(crate) fn new(place: impl Into<String>, what: impl Into<String>) -> Self {
-        Self { place: place.into(), what: what.into(), hint: None }
+        Self { place: place.into(), file: None, what: what.into(), value: None, hint: None }
+    }
+
+    /// A problem in a file; `place` is the key, or empty for the file as a whole.
+    pub(crate) fn in_file(file: &Path, place: impl Into<String>, what: impl Into<String>) -> Self {
+        Self { file: Some(file.to_owned()), ..Self::new(place, what) }
     }
 
     pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
@@ -28,8 +38,14 @@ impl Problem {
 }
 
 impl fmt::Display for Problem {
+    /// For the operator: with paths and values.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.place, self.what)
+        match (&self.file, self.place.as_str()) {
+            (Some(file), "") => write!(f, "{} {}", file.display(), self.what)?,
+            (Some(file), place) => write!(f, "{place} in {} {}", file.display(), self.what)?,
+            (None, place) => write!(f, "{place} {}", self.what)?,
+        }
+        self.value.as_ref().map_or(Ok(()), |value| write!(f, " (`{value}`)"))
     }
 }
 
@@ -41,6 +57,19 @@ impl ConfigErrors {
     /// The problems, in the order the settings are documented.
     pub fn problems(&self) -> &[Problem] {
         &self.0
+    }
+
+    /// The same for a caller, who may be anybody: no paths and no values.
+    pub fn for_callers(&self) -> String {
+        let said: Vec<String> = self
+            .0
+            .iter()
+            .map(|problem| match problem.place.as_str() {
+                "" => format!("the configuration file {}", problem.what),
+                place => format!("{place} {}", problem.what),
+            })
+            .collect();
+        said.join("; ")
     }
 
     /// Whether nothing is wrong.

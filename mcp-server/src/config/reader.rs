@@ -1,7 +1,7 @@
 //! Reads settings out of the merged layers, noting every value's origin and every problem.
 
 use super::layers::{Layers, Origin, Raw};
-use super::parse::Invalid;
+use super::parse::{Invalid, brief};
 use super::problem::Problem;
 use super::setting::Setting;
 
@@ -58,7 +58,7 @@ impl<'a> Reader<'a> {
         self.layers.find(setting).is_some_and(|(_, origin)| origin != Origin::Default)
     }
 
-    /// How the place a value was given at is called: `M3_OAUTH2_LEEWAY`, `--backend`, `oauth2.leeway in /…/config.toml`.
+    /// How the place a value was given at is called: `M3_OAUTH2_LEEWAY`, `--backend`, `oauth2.leeway`.
     pub(crate) fn place(&self, setting: &'static Setting) -> String {
         self.layers
             .find(setting)
@@ -69,17 +69,19 @@ impl<'a> Reader<'a> {
 fn problem(setting: &Setting, raw: &Raw, origin: &Origin, invalid: Invalid) -> Problem {
     let value = match raw {
         // Credentials that strayed into a URL must not reach a log either.
-        Raw::Text(text) if !setting.secret && !text.contains('@') => {
-            format!(" (`{}`)", text.escape_debug().take(LONGEST_ECHO).collect::<String>())
-        }
-        _ => String::new(),
+        Raw::Text(text) if !setting.secret && !text.contains('@') => Some(brief(text)),
+        _ => None,
     };
-    Problem { place: place(setting, origin), what: format!("{}{value}", invalid.what), hint: invalid.hint }
+    let problem = match origin {
+        Origin::File(path) => Problem::in_file(path, setting.key, invalid.what),
+        given => Problem::new(place(setting, given), invalid.what),
+    };
+    Problem { value, hint: invalid.hint, ..problem }
 }
 
 fn place(setting: &Setting, origin: &Origin) -> String {
     match origin {
-        Origin::File(path) => format!("{} in {}", setting.key, path.display()),
+        Origin::File(_) => setting.key.to_owned(),
         Origin::Default => setting.env.to_owned(),
         given => given.to_string(),
     }
@@ -98,6 +100,3 @@ fn show(setting: &Setting, raw: &Raw) -> String {
 }
 
 const REDACTED: &str = "[redacted]";
-
-/// A value that is not what was expected may be anything; enough of it to recognise it is enough.
-const LONGEST_ECHO: usize = 80;

@@ -266,6 +266,19 @@ fn no_secret_appears_in_what_is_shown_or_said() {
 }
 
 #[test]
+fn callers_are_told_neither_paths_nor_values() {
+    let config =
+        with_file("[oauth2]\nissuer_url = 'sneaky'\nenable = true", &[("M4_OAUTH2_LEEWAY", "sneaky")]);
+    let said = errors(&config).for_callers();
+    assert!(!said.contains('/') && !said.contains("sneaky"), "{said}");
+    let config = with_file("[oauth2", &[]);
+    assert!(errors(&config).to_string().contains("c.toml"));
+    assert!(errors(&config).for_callers().starts_with("the configuration file is not valid TOML"));
+    let config = with_file("[oauth2]\nenabled = 'sneaky'", &[]);
+    assert!(errors(&config).for_callers().starts_with("oauth2.enabled is neither true nor false"));
+}
+
+#[test]
 fn what_is_shown_covers_every_setting_once() {
     let config = load(&[]);
     let mut keys: Vec<_> = config.shown().iter().map(|shown| shown.setting.key).collect();

@@ -6,7 +6,7 @@ use std::collections::btree_map::Entry;
 use auth_core::scope::ScopeSet;
 
 use super::layers::Raw;
-use super::parse::Invalid;
+use super::parse::{Invalid, brief};
 use super::setting::nearest;
 
 /// Additional scopes by tool and by dataset.
@@ -27,13 +27,13 @@ pub(crate) fn parse(raw: &Raw) -> Result<ToolScopes, Invalid> {
     let mut parsed = ToolScopes::default();
     for entry in entries.into_iter().map(str::trim).filter(|entry| !entry.is_empty()) {
         let (name, scopes) = entry.split_once('=').ok_or_else(|| {
-            Invalid::new(format!("has an entry without `=`: {}", entry.escape_debug()))
+            Invalid::new(format!("has an entry without `=`: {}", brief(entry)))
                 .hint("write TOOL=SCOPES or dataset:NAME=SCOPES, separated by semicolons")
         })?;
         let scopes =
             ScopeSet::parse(scopes).map_err(|error| Invalid::new(format!("is not usable: {error}")))?;
         if scopes.is_empty() {
-            return Err(Invalid::new(format!("names no scope for {}", name.escape_debug())));
+            return Err(Invalid::new(format!("names no scope for {}", brief(name))));
         }
         let (map, name) = match name.trim().strip_prefix("dataset:") {
             Some(dataset) if !dataset.is_empty() => (&mut parsed.datasets, dataset),
@@ -45,7 +45,7 @@ pub(crate) fn parse(raw: &Raw) -> Result<ToolScopes, Invalid> {
                 free.insert(scopes);
             }
             Entry::Occupied(taken) => {
-                return Err(Invalid::new(format!("names {} twice", taken.key().escape_debug())));
+                return Err(Invalid::new(format!("names {} twice", brief(taken.key()))));
             }
         }
     }
@@ -60,7 +60,7 @@ fn known_tool(name: &str) -> Result<&str, Invalid> {
         || format!("the tools are {}", TOOLS.join(", ")),
         |near| format!("did you mean {near}?"),
     );
-    Err(Invalid::new(format!("names a tool that does not exist, {}", name.escape_debug())).hint(hint))
+    Err(Invalid::new(format!("names a tool that does not exist, {}", brief(name))).hint(hint))
 }
 
 /// Every tool a client can call.
