@@ -1,0 +1,319 @@
+//! OAuth2: every `M4_OAUTH2_*` setting, parsed into what the gate needs.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use auth_core::algorithm::Algorithm;
+use auth_core::scope::{ScopeRequirements, ScopeSet};
+use auth_core::secret::Secret;
+
+use super::layers::Raw;
+use super::parse::{self, Invalid};
+use super::reader::Reader;
+use super::setting::{self, Setting};
+use super::tool_scopes;
+use super::url::SecureUrl;
+
+/// What OAuth2 needs once it is enabled. A value exists only when every setting is usable.
+#[derive(Debug, Clone)]
+pub struct AuthConfig {
+    /// The issuer, byte for byte.
+    pub issuer: SecureUrl,
+    /// The audiences this server answers to; at least one.
+    pub audiences: Vec<String>,
+    /// The scopes calls need.
+    pub scopes: ScopeRequirements,
+    /// Where the keys are; `None` to discover it.
+    pub jwks_url: Option<SecureUrl>,
+    /// How long fetched keys stay fresh.
+    pub jwks_cache_ttl: Duration,
+    /// This server's own registration at the issuer.
+    pub client: Option<Client>,
+    /// Which claims are checked.
+    pub validate: Validate,
+    /// How far the issuer's clock and this one may differ.
+    pub leeway: Duration,
+    /// The signature algorithms a token may use; at least one, none twice.
+    pub algorithms: Vec<Algorithm>,
+    /// The limit per subject; `None` when switched off.
+    pub rate_limit: Option<RateLimit>,
+    /// Where the caller's own token comes from on stdio and in the terminal.
+    pub token: TokenSettings,
+    /// Whether decisions are logged in detail.
+    pub debug: bool,
+}
+
+/// A client registration.
+#[derive(Debug, Clone)]
+pub struct Client {
+    /// The client ID.
+    pub id: String,
+    /// Its secret, unless the client is public.
+    pub secret: Option<Secret>,
+}
+
+/// Which claims are checked. Each is true unless the operator switched it off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Validate {
+    /// `exp`.
+    pub exp: bool,
+    /// `aud`.
+    pub aud: bool,
+    /// `iss`.
+    pub iss: bool,
+}
+
+/// The limit per subject.
+#[derive(Debug, Clone)]
+pub struct RateLimit {
+    /// How many calls fit in a window; at least one.
+    pub requests: u32,
+    /// The window's length; at least a second.
+    pub window: Duration,
+    /// Where calls are counted.
+    pub store: RateLimitStore,
+}
+
+/// Where calls are counted.
+#[derive(Debug, Clone)]
+pub enum RateLimitStore {
+    /// In this process.
+    Memory,
+    /// In Redis at this URL, which may hold a password.
+    Redis(Secret),
+}
+
+/// The caller's own token, as configured.
+#[derive(Debug, Clone, Default)]
+pub struct TokenSettings {
+    /// The token itself.
+    pub token: Option<Secret>,
+    /// A file that holds it.
+    pub file: Option<PathBuf>,
+    /// A command that prints it.
+    pub command: Option<Secret>,
+}
+
+/// Reads the section as far as it is usable: `None` when something is missing or wrong, which `reader` then knows.
+///
+/// `required` says whether the settings that an enabled OAuth2 needs must be there.
+pub(crate) fn read(reader: &mut Reader<'_>, required: bool) -> Option<AuthConfig> {
+    let issuer = reader.read(&setting::OAUTH2_ISSUER_URL, issuer);
+    let audiences = reader.read(&setting::OAUTH2_AUDIENCE, parse::list);
+    let base = reader.read(&setting::OAUTH2_REQUIRED_SCOPES, scopes);
+    let on_top = reader.read(&setting::OAUTH2_TOOL_SCOPES, tool_scopes::parse).unwrap_or_default();
+    let jwks_url = reader.read(&setting::OAUTH2_JWKS_URL, endpoint);
+    let jwks_cache_ttl =
+        reader.read(&setting::OAUTH2_JWKS_CACHE_TTL, |raw| parse::duration(raw, SECOND, LONGEST_KEY_CACHE));
+    let client = read_client(reader);
+    let validate = Validate {
+        exp: reader.read(&setting::OAUTH2_VALIDATE_EXP, parse::boolean).unwrap_or(true),
+        aud: reader.read(&setting::OAUTH2_VALIDATE_AUD, parse::boolean).unwrap_or(true),
+        iss: reader.read(&setting::OAUTH2_VALIDATE_ISS, parse::boolean).unwrap_or(true),
+    };
+    let leeway = reader.read(&setting::OAUTH2_LEEWAY, leeway);
+    let algorithms = reader.read(&setting::OAUTH2_ALGORITHMS, algorithms);
+    let rate_limit = read_rate_limit(reader);
+    let token = TokenSettings {
+        token: reader.read(&setting::OAUTH2_TOKEN, parse::text).map(Secret::new),
+        file: reader.read(&setting::OAUTH2_TOKEN_FILE, parse::text).map(PathBuf::from),
+        command: reader.read(&setting::OAUTH2_TOKEN_COMMAND, parse::text).map(Secret::new),
+    };
+    let debug = reader.read(&setting::OAUTH2_DEBUG, parse::boolean);
+    if required {
+        require(
+            reader,
+            &setting::OAUTH2_ISSUER_URL,
+            "set it to your provider's issuer, as its tokens spell it in `iss`",
+        );
+        require(
+            reader,
+            &setting::OAUTH2_AUDIENCE,
+            "set it to the audience your provider puts in `aud`, for example m4-api",
+        );
+    }
+    if !reader.problems.is_empty() {
+        return None;
+    }
+    Some(AuthConfig {
+        issuer: issuer?,
+        audiences: audiences?,
+        scopes: ScopeRequirements { base: base?, tools: on_top.tools, datasets: on_top.datasets },
+        jwks_url,
+        jwks_cache_ttl: jwks_cache_ttl?,
+        client,
+        validate,
+        leeway: leeway?,
+        algorithms: algorithms?,
+        rate_limit,
+        token,
+        debug: debug?,
+    })
+}
+
+/// An endpoint's URL.
+pub(crate) fn endpoint(raw: &Raw) -> Result<SecureUrl, Invalid> {
+    SecureUrl::parse(exact(raw)?)
+}
+
+/// Scopes separated by commas or spaces, or a list; at least one.
+pub(crate) fn scopes(raw: &Raw) -> Result<ScopeSet, Invalid> {
+    let text = match raw {
+        Raw::Text(text) => text.clone(),
+        Raw::List(items) => items.join(" "),
+        Raw::Other(kind) => return Err(Invalid::new(format!("takes text or a list of texts, not {kind}"))),
+    };
+    let scopes = ScopeSet::parse(&text).map_err(|error| Invalid::new(format!("is not usable: {error}")))?;
+    if scopes.is_empty() { Err(Invalid::new("names no scope")) } else { Ok(scopes) }
+}
+
+fn require(reader: &mut Reader<'_>, setting: &'static Setting, hint: &str) {
+    if !reader.is_given(setting) {
+        reader.missing(setting, hint);
+    }
+}
+
+fn read_client(reader: &mut Reader<'_>) -> Option<Client> {
+    let id = reader.read(&setting::OAUTH2_CLIENT_ID, parse::text);
+    let secret = reader.read(&setting::OAUTH2_CLIENT_SECRET, parse::text).map(Secret::new);
+    if secret.is_some() && !reader.is_given(&setting::OAUTH2_CLIENT_ID) {
+        reader.missing(
+            &setting::OAUTH2_CLIENT_ID,
+            "M4_OAUTH2_CLIENT_SECRET is given: set the client ID it belongs to",
+        );
+    }
+    Some(Client { id: id?, secret })
+}
+
+fn read_rate_limit(reader: &mut Reader<'_>) -> Option<RateLimit> {
+    let enabled = reader.read(&setting::OAUTH2_RATE_LIMIT_ENABLED, parse::boolean);
+    let requests =
+        reader.read(&setting::OAUTH2_RATE_LIMIT_REQUESTS, |raw| parse::count(raw, 1, MOST_REQUESTS.into()));
+    let window =
+        reader.read(&setting::OAUTH2_RATE_LIMIT_WINDOW, |raw| parse::duration(raw, SECOND, LONGEST_WINDOW));
+    let store = reader.read(&setting::OAUTH2_RATE_LIMIT_STORE, rate_limit_store);
+    let requests = requests.and_then(|requests| u32::try_from(requests).ok());
+    let limit = RateLimit { requests: requests?, window: window?, store: store? };
+    enabled?.then_some(limit)
+}
+
+fn issuer(raw: &Raw) -> Result<SecureUrl, Invalid> {
+    SecureUrl::parse_issuer(exact(raw)?)
+}
+
+/// Text to the byte, unlike [`parse::text`]: an issuer is not trimmed into another one.
+fn exact(raw: &Raw) -> Result<&str, Invalid> {
+    match raw {
+        Raw::Text(text) => Ok(text),
+        Raw::List(_) => Err(Invalid::new("takes one URL, not a list")),
+        Raw::Other(kind) => Err(Invalid::new(format!("takes a URL, not {kind}"))),
+    }
+}
+
+fn leeway(raw: &Raw) -> Result<Duration, Invalid> {
+    parse::duration(raw, Duration::ZERO, MOST_LEEWAY).map_err(|invalid| {
+        if invalid.hint.is_some() {
+            return invalid;
+        }
+        invalid.hint("a longer leeway would keep expired tokens alive; correct the clock instead (NTP)")
+    })
+}
+
+fn algorithms(raw: &Raw) -> Result<Vec<Algorithm>, Invalid> {
+    let mut algorithms = Vec::new();
+    for name in parse::list(raw)? {
+        let algorithm = Algorithm::from_str(&name).map_err(|error| {
+            let shown = parse::brief(&name);
+            if name.eq_ignore_ascii_case("none") {
+                return Invalid::new(format!("names {shown}: a token without signature proves nothing"));
+            }
+            if name.to_ascii_uppercase().starts_with("HS") {
+                return Invalid::new(format!(
+                    "names {shown}: with a symmetric algorithm whoever can verify tokens can also forge them"
+                ));
+            }
+            Invalid::new(format!("names {shown}, which is {error}"))
+        })?;
+        if !algorithms.contains(&algorithm) {
+            algorithms.push(algorithm);
+        }
+    }
+    Ok(algorithms)
+}
+
+fn rate_limit_store(raw: &Raw) -> Result<RateLimitStore, Invalid> {
+    let text = parse::text(raw)?;
+    if text.eq_ignore_ascii_case("memory") {
+        return Ok(RateLimitStore::Memory);
+    }
+    let is_redis = url::Url::parse(&text).is_ok_and(|url| {
+        matches!(url.scheme(), "redis" | "rediss") && url.host_str().is_some_and(|host| !host.is_empty())
+    });
+    if is_redis {
+        return Ok(RateLimitStore::Redis(Secret::new(text)));
+    }
+    Err(Invalid::new("is neither `memory` nor a redis:// or rediss:// URL"))
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A token lives this much longer than its issuer said; ten minutes is already twice what RFC 7519 §4.1.4 has in mind
+/// ("no more than a few minutes").
+const MOST_LEEWAY: Duration = Duration::from_mins(10);
+
+/// A key that the issuer withdrew is trusted for as long as it is cached.
+const LONGEST_KEY_CACHE: Duration = Duration::from_hours(7 * 24);
+
+/// Beyond a month a limit is a quota, which needs a store that outlives the process.
+const LONGEST_WINDOW: Duration = Duration::from_hours(30 * 24);
+
+/// Keeps the time between two calls above the nanosecond that the limiter counts in, for any window.
+const MOST_REQUESTS: u32 = 1_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(text: &str) -> Raw {
+        Raw::Text(text.to_owned())
+    }
+
+    #[test]
+    fn symmetric_algorithms_and_none_are_refused_with_the_reason() {
+        for (text, reason) in [
+            ("none", "proves nothing"),
+            ("NONE", "proves nothing"),
+            ("RS256,HS256", "forge"),
+            ("hs512", "forge"),
+        ] {
+            assert!(algorithms(&given(text)).unwrap_err().what.contains(reason), "{text}");
+        }
+        assert!(algorithms(&given("RS257")).is_err());
+        assert_eq!(algorithms(&given("ES384, RS256,RS256")), Ok(vec![Algorithm::ES384, Algorithm::RS256]));
+    }
+
+    #[test]
+    fn a_leeway_beyond_ten_minutes_is_refused() {
+        assert_eq!(leeway(&given("600")), Ok(MOST_LEEWAY));
+        assert_eq!(leeway(&given("0")), Ok(Duration::ZERO));
+        assert!(leeway(&given("601")).unwrap_err().hint.unwrap().contains("clock"));
+    }
+
+    #[test]
+    fn a_store_is_memory_or_redis() {
+        assert!(matches!(rate_limit_store(&given("Memory")), Ok(RateLimitStore::Memory)));
+        for text in ["redis://h", "rediss://u:p@h:6379/0"] {
+            assert!(matches!(rate_limit_store(&given(text)), Ok(RateLimitStore::Redis(_))), "{text}");
+        }
+        for text in ["redis", "redis:", "redis://", "http://h", "sqlite"] {
+            assert!(rate_limit_store(&given(text)).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_issuer_is_not_trimmed_into_another_one() {
+        assert!(issuer(&given("https://issuer.example ")).is_err());
+        assert_eq!(issuer(&given("https://issuer.example/")).unwrap().as_str(), "https://issuer.example/");
+    }
+}

@@ -1,0 +1,35 @@
+//! What `m4 login` needs to know about the issuer.
+
+use auth_core::scope::ScopeSet;
+
+use super::auth;
+use super::parse;
+use super::reader::Reader;
+use super::setting;
+use super::url::SecureUrl;
+
+/// The login's settings. What is left out is discovered from the issuer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LoginConfig {
+    /// The authorization endpoint.
+    pub auth_endpoint: Option<SecureUrl>,
+    /// The token endpoint.
+    pub token_endpoint: Option<SecureUrl>,
+    /// The public client's ID.
+    pub client_id: Option<String>,
+    /// Where the browser returns to.
+    pub redirect_uri: Option<SecureUrl>,
+    /// The scopes to ask for.
+    pub scope: Option<ScopeSet>,
+}
+
+/// Reads the section.
+pub(crate) fn read(reader: &mut Reader<'_>) -> LoginConfig {
+    LoginConfig {
+        auth_endpoint: reader.read(&setting::LOGIN_AUTH_ENDPOINT, auth::endpoint),
+        token_endpoint: reader.read(&setting::LOGIN_TOKEN_ENDPOINT, auth::endpoint),
+        client_id: reader.read(&setting::LOGIN_CLIENT_ID, parse::text),
+        redirect_uri: reader.read(&setting::LOGIN_REDIRECT_URI, auth::endpoint),
+        scope: reader.read(&setting::LOGIN_SCOPE, auth::scopes),
+    }
+}

@@ -1,0 +1,217 @@
+//! Configuration: flag > environment > file > default, parsed once, every problem reported at once.
+//!
+//! Loading never fails and never opens the gate by mistake. [`AuthSetting`] is `Disabled` only where nobody can have meant
+//! otherwise:
+//!
+//! | `M4_OAUTH2_ENABLED` | everything else about OAuth2 | result |
+//! |---|---|---|
+//! | true | usable and complete | `Enabled` |
+//! | true | anything missing or wrong | `Misconfigured` |
+//! | not a boolean | – | `Misconfigured` |
+//! | not given | nothing wrong | `Disabled`; settings that are given are listed in a warning |
+//! | not given | any value wrong | `Misconfigured` |
+//! | false, explicitly | any value wrong | `Disabled`, with a warning per mistake |
+//! | whatever | a file that cannot be used, an unknown key in it, an unknown `M4_OAUTH2_*` name | `Misconfigured` |
+//!
+//! The last line holds even for an explicit `false`, because the file or the name could be where OAuth2 was to be enabled.
+
+pub mod auth;
+pub mod backend;
+mod file;
+mod layers;
+pub mod limits;
+pub mod locations;
+pub mod login;
+mod parse;
+mod problem;
+mod reader;
+pub mod setting;
+mod tool_scopes;
+pub mod url;
+
+pub use self::auth::AuthConfig;
+pub use self::backend::{BackendConfig, BackendKind};
+pub use self::layers::{Flags, Origin};
+pub use self::limits::{Limits, LogConfig};
+pub use self::locations::{ConfigFile, Locations};
+pub use self::login::LoginConfig;
+pub use self::problem::{ConfigErrors, Problem, Warning};
+pub use self::reader::Shown;
+pub use self::tool_scopes::TOOLS;
+
+use self::layers::Layers;
+use self::reader::Reader;
+use self::setting::Setting;
+use crate::env::Environment;
+
+/// The whole configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Whether and how callers are authenticated.
+    pub auth: AuthSetting,
+    /// Which engine answers queries.
+    pub backend: BackendConfig,
+    /// What bounds a query.
+    pub limits: Limits,
+    /// What is logged.
+    pub log: LogConfig,
+    /// What `m4 login` needs.
+    pub login: LoginConfig,
+    /// Where things lie.
+    pub locations: Locations,
+    problems: ConfigErrors,
+    warnings: Vec<Warning>,
+    shown: Vec<Shown>,
+}
+
+/// Whether and how callers are authenticated.
+#[derive(Debug, Clone)]
+pub enum AuthSetting {
+    /// Nobody asked for authentication.
+    Disabled,
+    /// Callers need a token.
+    Enabled(Box<AuthConfig>),
+    /// Something is wrong, so nobody gets data.
+    Misconfigured(ConfigErrors),
+}
+
+impl Config {
+    /// Loads everything. Whatever is wrong is in [`Self::auth`], for OAuth2 and the file, or in [`Self::problems`].
+    pub fn load(env: &Environment, flags: &Flags) -> Self {
+        let config_file = ConfigFile::locate(env);
+        let (table, file_problems) = match &config_file {
+            Some(found) => match file::read(&found.path, found.named) {
+                Ok(table) => (table, Vec::new()),
+                Err(problems) => (None, problems),
+            },
+            None => (None, Vec::new()),
+        };
+        let with_path = config_file.as_ref().map(|found| found.path.clone()).zip(table.as_ref());
+        let layers = Layers::new(env, flags, with_path);
+
+        let mut auth_reader = Reader::new(&layers);
+        let (auth, mut warnings) = read_auth(&mut auth_reader, env, file_problems);
+        let mut reader = Reader::new(&layers);
+        let backend = backend::read(&mut reader);
+        let locations = locations::read(&mut reader, env, config_file.as_ref());
+        let limits = limits::read(&mut reader);
+        let log = limits::read_log(&mut reader);
+        let login = login::read(&mut reader);
+        let mut problems = undecodable(env, |name| !name.starts_with(OAUTH2_PREFIX));
+        problems.append(&mut reader.problems);
+        warnings.extend(old_names(env));
+
+        let mut shown = auth_reader.shown;
+        shown.append(&mut reader.shown);
+        Self { auth, backend, limits, log, login, locations, problems: problems.into(), warnings, shown }
+    }
+
+    /// What is wrong outside OAuth2. The settings concerned have their defaults, so data must not be served on them
+    /// while this is not empty.
+    pub const fn problems(&self) -> &ConfigErrors {
+        &self.problems
+    }
+
+    /// What works but should be known. The caller logs each.
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
+
+    /// Every setting with its value and where that comes from, secrets redacted.
+    pub fn shown(&self) -> &[Shown] {
+        &self.shown
+    }
+}
+
+fn read_auth(
+    reader: &mut Reader<'_>,
+    env: &Environment,
+    file_problems: Vec<Problem>,
+) -> (AuthSetting, Vec<Warning>) {
+    let mut structural = file_problems;
+    structural.extend(undecodable(env, |name| name.starts_with(OAUTH2_PREFIX)));
+    structural.extend(unknown_names(env));
+
+    let enabled = reader.read(&setting::OAUTH2_ENABLED, parse::boolean);
+    // A value that is no boolean was given by somebody who wanted something: read on as if it said true.
+    let switched_on = enabled.unwrap_or(true);
+    let switched_off = !switched_on && reader.is_given(&setting::OAUTH2_ENABLED);
+    let auth = auth::read(reader, switched_on);
+    let problems = std::mem::take(&mut reader.problems);
+
+    if !structural.is_empty() || (!problems.is_empty() && !switched_off) {
+        structural.extend(problems);
+        return (AuthSetting::Misconfigured(structural.into()), Vec::new());
+    }
+    match auth {
+        Some(auth) if switched_on => {
+            let warnings = checks_off(&auth);
+            (AuthSetting::Enabled(Box::new(auth)), warnings)
+        }
+        _ if switched_on => {
+            let problem = Problem::new("OAuth2", "is enabled, but a required setting is missing");
+            (AuthSetting::Misconfigured(vec![problem].into()), Vec::new())
+        }
+        _ => {
+            let mut warnings: Vec<Warning> = problems.into_iter().map(Warning::Dormant).collect();
+            if !switched_off {
+                warnings.extend(not_enabled(reader));
+            }
+            (AuthSetting::Disabled, warnings)
+        }
+    }
+}
+
+fn checks_off(auth: &AuthConfig) -> Vec<Warning> {
+    let checks = [
+        (auth.validate.exp, &setting::OAUTH2_VALIDATE_EXP),
+        (auth.validate.aud, &setting::OAUTH2_VALIDATE_AUD),
+        (auth.validate.iss, &setting::OAUTH2_VALIDATE_ISS),
+    ];
+    checks.into_iter().filter(|(on, _)| !on).map(|(_, setting)| Warning::CheckOff(setting)).collect()
+}
+
+fn not_enabled(reader: &Reader<'_>) -> Option<Warning> {
+    let given: Vec<String> = setting::ALL
+        .iter()
+        .filter(|setting| setting.is_oauth2() && reader.is_given(setting))
+        .map(|setting| reader.place(setting))
+        .collect();
+    (!given.is_empty()).then_some(Warning::NotEnabled(given))
+}
+
+fn unknown_names(env: &Environment) -> Vec<Problem> {
+    env.names_under(OAUTH2_PREFIX)
+        .filter(|(name, _)| Setting::by_env(name).is_none())
+        .map(|(name, set_as)| {
+            let known = setting::ALL.iter().filter(|setting| setting.is_oauth2()).map(|setting| setting.env);
+            let hint = setting::nearest(&name, known)
+                .map_or_else(|| "unset it".to_owned(), |near| format!("did you mean {near}?"));
+            Problem::new(set_as, "is not a setting").hint(hint)
+        })
+        .collect()
+}
+
+fn undecodable(env: &Environment, concerned: impl Fn(&str) -> bool) -> Vec<Problem> {
+    env.not_utf8()
+        .into_iter()
+        .filter(|(name, _)| concerned(name) && (name.starts_with(OAUTH2_PREFIX) || is_known(name)))
+        .map(|(_, set_as)| Problem::new(set_as, "is not UTF-8 text"))
+        .collect()
+}
+
+fn old_names(env: &Environment) -> impl Iterator<Item = Warning> {
+    env.aliases().into_iter().filter(|alias| is_known(&alias.name)).map(Warning::OldName)
+}
+
+fn is_known(name: &str) -> bool {
+    Setting::by_env(name).is_some() || LOCATION_NAMES.contains(&name)
+}
+
+const OAUTH2_PREFIX: &str = "M4_OAUTH2_";
+
+/// Names that only the environment can give, because they say where the file is.
+const LOCATION_NAMES: [&str; 2] = ["M4_CONFIG", "M4_HOME"];
+
+#[cfg(test)]
+mod tests;

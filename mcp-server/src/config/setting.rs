@@ -1,0 +1,180 @@
+//! Every setting there is: its key in the file, its environment variable, its default.
+
+/// One setting, the same everywhere it can be given.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// `section.name`, as in the configuration file.
+    pub key: &'static str,
+    /// The environment variable.
+    pub env: &'static str,
+    /// The value in effect where nobody gives one, as one would write it; `None` where there is none.
+    pub default: Option<&'static str>,
+    /// Whether the value must never be shown.
+    pub secret: bool,
+    /// One line about it.
+    pub about: &'static str,
+}
+
+impl Setting {
+    /// The setting with this file key.
+    pub fn by_key(key: &str) -> Option<&'static Self> {
+        ALL.iter().copied().find(|setting| setting.key == key)
+    }
+
+    /// The setting with this environment variable.
+    pub fn by_env(name: &str) -> Option<&'static Self> {
+        ALL.iter().copied().find(|setting| setting.env == name)
+    }
+
+    /// The part of the key before the dot.
+    pub fn section(&self) -> &'static str {
+        self.key.split_once('.').map_or(self.key, |(section, _)| section)
+    }
+
+    /// Whether it belongs to OAuth2, where a mistake shuts the gate.
+    pub fn is_oauth2(&self) -> bool {
+        self.section() == "oauth2"
+    }
+}
+
+/// The candidate most like `name`, if one is near enough to be what was meant.
+pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::normalized_damerau_levenshtein(name, candidate), candidate))
+        .filter(|(likeness, _)| *likeness >= NEAR_ENOUGH)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, candidate)| candidate)
+}
+
+/// Below this likeness a suggestion is noise: one wrong word in three still passes, an unrelated name does not.
+const NEAR_ENOUGH: f64 = 0.6;
+
+macro_rules! settings {
+    ($($name:ident = $key:literal, $env:literal, $default:expr, $secret:literal, $about:literal;)*) => {
+        $(
+            #[doc = $about]
+            pub const $name: Setting =
+                Setting { key: $key, env: $env, default: $default, secret: $secret, about: $about };
+        )*
+
+        /// Every setting, in the order they are shown.
+        pub const ALL: &[&Setting] = &[$(&$name),*];
+    };
+}
+
+settings! {
+    OAUTH2_ENABLED = "oauth2.enabled", "M4_OAUTH2_ENABLED", Some("false"), false,
+        "Whether data access needs an access token.";
+    OAUTH2_ISSUER_URL = "oauth2.issuer_url", "M4_OAUTH2_ISSUER_URL", None, false,
+        "The issuer, compared byte for byte with a token's `iss`.";
+    OAUTH2_AUDIENCE = "oauth2.audience", "M4_OAUTH2_AUDIENCE", None, false,
+        "The audiences this server answers to, one of which a token's `aud` must name.";
+    OAUTH2_REQUIRED_SCOPES = "oauth2.required_scopes", "M4_OAUTH2_REQUIRED_SCOPES", Some("read:mimic-data"), false,
+        "The scopes every call needs.";
+    OAUTH2_TOOL_SCOPES = "oauth2.tool_scopes", "M4_OAUTH2_TOOL_SCOPES", None, false,
+        "Scopes needed on top, per tool or per `dataset:NAME`.";
+    OAUTH2_JWKS_URL = "oauth2.jwks_url", "M4_OAUTH2_JWKS_URL", None, false,
+        "Where the issuer's keys are; discovered from the issuer unless given.";
+    OAUTH2_JWKS_CACHE_TTL = "oauth2.jwks_cache_ttl", "M4_OAUTH2_JWKS_CACHE_TTL", Some("3600"), false,
+        "How long fetched keys stay fresh.";
+    OAUTH2_CLIENT_ID = "oauth2.client_id", "M4_OAUTH2_CLIENT_ID", None, false,
+        "This server's own client ID at the issuer.";
+    OAUTH2_CLIENT_SECRET = "oauth2.client_secret", "M4_OAUTH2_CLIENT_SECRET", None, true,
+        "The secret that goes with the client ID.";
+    OAUTH2_VALIDATE_EXP = "oauth2.validate_exp", "M4_OAUTH2_VALIDATE_EXP", Some("true"), false,
+        "Whether expired tokens are refused.";
+    OAUTH2_VALIDATE_AUD = "oauth2.validate_aud", "M4_OAUTH2_VALIDATE_AUD", Some("true"), false,
+        "Whether tokens for other audiences are refused.";
+    OAUTH2_VALIDATE_ISS = "oauth2.validate_iss", "M4_OAUTH2_VALIDATE_ISS", Some("true"), false,
+        "Whether tokens of other issuers are refused.";
+    OAUTH2_LEEWAY = "oauth2.leeway", "M4_OAUTH2_LEEWAY", Some("60"), false,
+        "How far the issuer's clock and this one may differ.";
+    OAUTH2_ALGORITHMS = "oauth2.algorithms", "M4_OAUTH2_ALGORITHMS", Some("RS256,ES256"), false,
+        "The signature algorithms a token may use.";
+    OAUTH2_RATE_LIMIT_ENABLED = "oauth2.rate_limit_enabled", "M4_OAUTH2_RATE_LIMIT_ENABLED", Some("true"), false,
+        "Whether calls are limited per subject.";
+    OAUTH2_RATE_LIMIT_REQUESTS = "oauth2.rate_limit_requests", "M4_OAUTH2_RATE_LIMIT_REQUESTS", Some("100"), false,
+        "How many calls a subject may make per window.";
+    OAUTH2_RATE_LIMIT_WINDOW = "oauth2.rate_limit_window", "M4_OAUTH2_RATE_LIMIT_WINDOW", Some("3600"), false,
+        "The length of the window.";
+    OAUTH2_RATE_LIMIT_STORE = "oauth2.rate_limit_store", "M4_OAUTH2_RATE_LIMIT_STORE", Some("memory"), true,
+        "Where the limit is counted: `memory` or `redis://…`.";
+    OAUTH2_TOKEN = "oauth2.token", "M4_OAUTH2_TOKEN", None, true,
+        "The caller's access token on stdio and in the terminal.";
+    OAUTH2_TOKEN_FILE = "oauth2.token_file", "M4_OAUTH2_TOKEN_FILE", None, false,
+        "A file that holds the caller's access token, read again when it changes.";
+    OAUTH2_TOKEN_COMMAND = "oauth2.token_command", "M4_OAUTH2_TOKEN_COMMAND", None, true,
+        "A command that prints the caller's access token.";
+    OAUTH2_DEBUG = "oauth2.debug", "M4_OAUTH2_DEBUG", Some("false"), false,
+        "Whether validation, key fetches and rate limiting are logged in detail.";
+
+    BACKEND = "backend.name", "M4_BACKEND", Some("duckdb"), false,
+        "Which engine answers queries: `duckdb` or `bigquery`.";
+    PROJECT_ID = "backend.project_id", "M4_PROJECT_ID", None, false,
+        "The Google Cloud project that pays for BigQuery queries.";
+    DEFAULT_DATASET = "backend.default_dataset", "M4_DATASET", None, false,
+        "The dataset a call means when it names none.";
+
+    DATA_DIR = "locations.data_dir", "M4_DATA_DIR", None, false,
+        "Where databases and dataset definitions lie.";
+
+    QUERY_MAX_ROWS = "limits.max_rows", "M4_QUERY_MAX_ROWS", Some("1000"), false,
+        "The most rows a query's answer holds.";
+    QUERY_MAX_BYTES = "limits.max_bytes", "M4_QUERY_MAX_BYTES", Some("256KiB"), false,
+        "The most bytes a query's answer holds.";
+    QUERY_TIMEOUT = "limits.timeout", "M4_QUERY_TIMEOUT", Some("60"), false,
+        "How long a query may run.";
+    QUERY_MEMORY = "limits.memory", "M4_QUERY_MEMORY", Some("1GiB"), false,
+        "How much memory the engine may use.";
+    QUERY_THREADS = "limits.threads", "M4_QUERY_THREADS", Some("2"), false,
+        "How many threads the engine may use.";
+    LOG = "log.filter", "M4_LOG", Some("info"), false,
+        "What is logged: a level, or directives such as `info,mcp_server::gate=debug`.";
+    LOG_FILE = "log.file", "M4_LOG_FILE", None, false,
+        "A file to log to instead of stderr.";
+
+    LOGIN_AUTH_ENDPOINT = "login.auth_endpoint", "M4_LOGIN_AUTH_ENDPOINT", None, false,
+        "The issuer's authorization endpoint; discovered unless given.";
+    LOGIN_TOKEN_ENDPOINT = "login.token_endpoint", "M4_LOGIN_TOKEN_ENDPOINT", None, false,
+        "The issuer's token endpoint; discovered unless given.";
+    LOGIN_CLIENT_ID = "login.client_id", "M4_LOGIN_CLIENT_ID", None, false,
+        "The client ID `m4 login` uses.";
+    LOGIN_REDIRECT_URI = "login.redirect_uri", "M4_LOGIN_REDIRECT_URI", None, false,
+        "Where the browser returns to; a free loopback port unless given.";
+    LOGIN_SCOPE = "login.scope", "M4_LOGIN_SCOPE", None, false,
+        "The scopes `m4 login` asks for.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_and_variables_are_unique() {
+        for (index, setting) in ALL.iter().enumerate() {
+            for other in &ALL[index + 1..] {
+                assert_ne!(setting.key, other.key);
+                assert_ne!(setting.env, other.env);
+            }
+            assert_eq!(Setting::by_key(setting.key), Some(*setting));
+            assert_eq!(Setting::by_env(setting.env), Some(*setting));
+        }
+    }
+
+    #[test]
+    fn oauth2_settings_and_their_variables_share_their_names() {
+        for setting in ALL.iter().filter(|setting| setting.is_oauth2()) {
+            let name = setting.key.trim_start_matches("oauth2.").to_uppercase();
+            assert_eq!(setting.env, format!("M4_OAUTH2_{name}"));
+        }
+    }
+
+    #[test]
+    fn a_suggestion_is_near_or_absent() {
+        let names = || ALL.iter().map(|setting| setting.env);
+        assert_eq!(nearest("M4_OAUTH2_ENABLE", names()), Some("M4_OAUTH2_ENABLED"));
+        assert_eq!(nearest("M4_OAUTH2_ISSUER", names()), Some("M4_OAUTH2_ISSUER_URL"));
+        assert_eq!(nearest("zzz", names()), None);
+    }
+}

@@ -1,0 +1,148 @@
+//! The caller's own token on stdio and in the terminal.
+//!
+//! Over HTTP every request brings its token; a process that speaks stdio, and `m4 query`, take theirs from the settings. The
+//! first that is set counts: the token itself, a file, a command.
+
+mod file;
+
+use std::path::PathBuf;
+
+use auth_core::secret::Secret;
+
+use self::file::TokenFile;
+use crate::config::AuthConfig;
+use crate::error::Explain;
+
+/// Where the caller's token comes from.
+#[derive(Debug)]
+pub struct TokenSource(Source);
+
+#[derive(Debug)]
+enum Source {
+    None,
+    Fixed(Secret),
+    File(TokenFile),
+    Command,
+}
+
+impl TokenSource {
+    /// The source the settings name.
+    pub fn from_config(config: &AuthConfig) -> Self {
+        let settings = &config.token;
+        Self(if let Some(token) = &settings.token {
+            Source::Fixed(token.clone())
+        } else if let Some(path) = &settings.file {
+            Source::File(TokenFile::new(path.clone()))
+        } else if settings.command.is_some() {
+            Source::Command
+        } else {
+            Source::None
+        })
+    }
+
+    /// The token as it is now, `Bearer ` prefix and all; `None` when no source is set.
+    ///
+    /// A file is looked at on every call and read again when it changed. It is small and local, so the read blocks for
+    /// microseconds; on a runtime where even that matters (a network file system), call it from `spawn_blocking`.
+    pub fn token(&self) -> Result<Option<Secret>, CredentialError> {
+        match &self.0 {
+            Source::None => Ok(None),
+            Source::Fixed(token) => Ok(Some(token.clone())),
+            Source::File(file) => file.token().map(Some),
+            Source::Command => Err(CredentialError::CommandUnsupported),
+        }
+    }
+}
+
+/// The token cannot be had. Holds no token.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CredentialError {
+    /// The file cannot be opened or read.
+    #[error("the token file {} cannot be read", .path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The path leads to something that is not a file.
+    #[error("the token file {} is not a regular file", .0.display())]
+    NotAFile(PathBuf),
+    /// The file is too large to be a token.
+    #[error("the token file {} is larger than {} bytes", .path.display(), .limit)]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The most bytes a token file may hold.
+        limit: u64,
+    },
+    /// The file holds nothing but white space.
+    #[error("the token file {} is empty", .0.display())]
+    Empty(PathBuf),
+    /// The file holds more than one line, or bytes that no token holds.
+    #[error("the token file {} does not hold one token", .0.display())]
+    NotAToken(PathBuf),
+    /// Only `M4_OAUTH2_TOKEN_COMMAND` is set.
+    #[error("M4_OAUTH2_TOKEN_COMMAND is not supported yet")]
+    CommandUnsupported,
+}
+
+impl Explain for CredentialError {
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Unreadable { .. } | Self::NotAFile(_) => {
+                "write the token to that file, readable by this user, or correct M4_OAUTH2_TOKEN_FILE"
+            }
+            Self::TooLarge { .. } | Self::NotAToken(_) => {
+                "the file must hold the access token alone; is M4_OAUTH2_TOKEN_FILE the right path?"
+            }
+            Self::Empty(_) => "write a fresh access token to that file",
+            Self::CommandUnsupported => {
+                "run the command yourself and set M4_OAUTH2_TOKEN, or let it write to M4_OAUTH2_TOKEN_FILE"
+            }
+        };
+        Some(hint.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{AuthSetting, Config, Flags};
+    use crate::env::Environment;
+
+    fn source(pairs: &[(&str, &str)]) -> TokenSource {
+        let complete = [
+            ("M4_OAUTH2_ENABLED", "true"),
+            ("M4_OAUTH2_ISSUER_URL", "https://issuer.example"),
+            ("M4_OAUTH2_AUDIENCE", "m4-api"),
+        ];
+        let env = Environment::from_pairs(complete.iter().chain(pairs).copied());
+        match Config::load(&env, &Flags::new()).auth {
+            AuthSetting::Enabled(auth) => TokenSource::from_config(&auth),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn no_source_is_no_token_and_no_error() {
+        assert!(source(&[]).token().unwrap().is_none());
+    }
+
+    #[test]
+    fn the_token_itself_wins_over_file_and_command() {
+        let source = source(&[
+            ("M4_OAUTH2_TOKEN", "Bearer t"),
+            ("M4_OAUTH2_TOKEN_FILE", "/does/not/exist"),
+            ("M4_OAUTH2_TOKEN_COMMAND", "false"),
+        ]);
+        assert!(source.token().unwrap().unwrap().matches("Bearer t"));
+    }
+
+    #[test]
+    fn a_command_alone_is_an_error_not_an_absent_token() {
+        let error = source(&[("M4_OAUTH2_TOKEN_COMMAND", "print-token")]).token().unwrap_err();
+        assert!(matches!(error, CredentialError::CommandUnsupported));
+    }
+}

@@ -1,0 +1,3 @@
+//! The gate every data access passes.
+
+pub mod clock;
