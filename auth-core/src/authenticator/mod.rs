@@ -117,7 +117,7 @@ impl NeedsKeys {
     }
 
     /// The refusal when the issuer cannot be asked.
-    pub fn unavailable(self, failure: FetchFailed, retry_after: Duration) -> Rejection {
+    pub fn unavailable(failure: FetchFailed, retry_after: Duration) -> Rejection {
         Rejection::KeysUnavailable { failure, retry_after }
     }
 }

@@ -1,10 +1,13 @@
 //! OAuth2: every `M4_OAUTH2_*` setting, parsed into what the gate needs.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use auth_core::algorithm::Algorithm;
+use auth_core::oauth::metadata::Issuer;
+use auth_core::oauth::url::{InvalidUrl, SecureUrl};
 use auth_core::scope::{ScopeRequirements, ScopeSet};
 use auth_core::secret::Secret;
 
@@ -13,13 +16,12 @@ use super::parse::{self, Invalid};
 use super::reader::Reader;
 use super::setting::{self, Setting};
 use super::tool_scopes;
-use super::url::SecureUrl;
 
 /// What OAuth2 needs once it is enabled. A value exists only when every setting is usable.
 #[derive(Debug, Clone)]
 pub struct AuthConfig {
     /// The issuer, byte for byte.
-    pub issuer: SecureUrl,
+    pub issuer: Issuer,
     /// The audiences this server answers to; at least one.
     pub audiences: Vec<String>,
     /// The scopes calls need.
@@ -68,7 +70,7 @@ pub struct Validate {
 #[derive(Debug, Clone)]
 pub struct RateLimit {
     /// How many calls fit in a window; at least one.
-    pub requests: u32,
+    pub requests: NonZeroU32,
     /// The window's length; at least a second.
     pub window: Duration,
     /// Where calls are counted.
@@ -154,7 +156,7 @@ pub(crate) fn read(reader: &mut Reader<'_>, required: bool) -> Option<AuthConfig
 
 /// An endpoint's URL.
 pub(crate) fn endpoint(raw: &Raw) -> Result<SecureUrl, Invalid> {
-    SecureUrl::parse(exact(raw)?)
+    SecureUrl::parse(exact(raw)?).map_err(unusable)
 }
 
 /// Scopes separated by commas or spaces, or a list; at least one.
@@ -193,13 +195,17 @@ fn read_rate_limit(reader: &mut Reader<'_>) -> Option<RateLimit> {
     let window =
         reader.read(&setting::OAUTH2_RATE_LIMIT_WINDOW, |raw| parse::duration(raw, SECOND, LONGEST_WINDOW));
     let store = reader.read(&setting::OAUTH2_RATE_LIMIT_STORE, rate_limit_store);
-    let requests = requests.and_then(|requests| u32::try_from(requests).ok());
+    let requests = requests.and_then(|requests| NonZeroU32::new(u32::try_from(requests).ok()?));
     let limit = RateLimit { requests: requests?, window: window?, store: store? };
     enabled?.then_some(limit)
 }
 
-fn issuer(raw: &Raw) -> Result<SecureUrl, Invalid> {
-    SecureUrl::parse_issuer(exact(raw)?)
+fn issuer(raw: &Raw) -> Result<Issuer, Invalid> {
+    Issuer::parse(exact(raw)?).map_err(unusable)
+}
+
+fn unusable(error: InvalidUrl) -> Invalid {
+    Invalid::new(error.to_string()).hint(error.hint())
 }
 
 /// Text to the byte, unlike [`parse::text`]: an issuer is not trimmed into another one.

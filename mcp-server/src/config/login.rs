@@ -6,7 +6,7 @@ use super::auth;
 use super::parse;
 use super::reader::Reader;
 use super::setting;
-use super::url::SecureUrl;
+use auth_core::oauth::url::SecureUrl;
 
 /// The login's settings. What is left out is discovered from the issuer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

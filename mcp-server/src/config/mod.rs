@@ -27,7 +27,6 @@ mod problem;
 mod reader;
 pub mod setting;
 mod tool_scopes;
-pub mod url;
 
 pub use self::auth::AuthConfig;
 pub use self::backend::{BackendConfig, BackendKind};

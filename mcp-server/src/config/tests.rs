@@ -72,7 +72,7 @@ fn the_quick_set_up_gives_the_documented_defaults() {
     assert_eq!(auth.algorithms, auth_core::algorithm::Algorithm::DEFAULT);
     assert_eq!(auth.validate, auth::Validate { exp: true, aud: true, iss: true });
     let limit = auth.rate_limit.unwrap();
-    assert_eq!((limit.requests, limit.window.as_secs()), (100, 3600));
+    assert_eq!((limit.requests.get(), limit.window.as_secs()), (100, 3600));
     assert!(auth.jwks_url.is_none() && auth.client.is_none() && !auth.debug);
 }
 
