@@ -3,7 +3,6 @@
 //! [`Gate::admit`] is the one place where calls are decided and where every decision is recorded. It joins the pure
 //! decisions of `auth-core` with this process's clocks and with the task that fetches keys.
 
-mod audit;
 pub mod clock;
 mod driver;
 mod jwks_fetch;
@@ -20,6 +19,7 @@ use auth_core::secret::Secret;
 use self::clock::Clock;
 use self::driver::KeyDriver;
 use self::jwks_fetch::HttpKeySource;
+use crate::audit;
 use crate::config::auth::RateLimitStore;
 use crate::config::{AuthConfig, AuthSetting, Config};
 

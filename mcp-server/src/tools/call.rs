@@ -1,0 +1,141 @@
+//! A call as it arrives: a tool's name and its arguments, parsed.
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::datasets::SetDatasetArgs;
+use super::query::QueryArgs;
+use super::schema::SchemaArgs;
+use super::table::TableArgs;
+use super::{CallError, Output, Toolbox, capabilities, datasets, query, schema, table};
+use crate::gate::Granted;
+
+/// One call of one tool.
+#[derive(Debug, Clone)]
+pub enum Call {
+    /// `list_datasets`
+    ListDatasets,
+    /// `get_database_schema`
+    GetDatabaseSchema(SchemaArgs),
+    /// `get_table_info`
+    GetTableInfo(TableArgs),
+    /// `execute_query`
+    ExecuteQuery(QueryArgs),
+    /// `capabilities`
+    Capabilities,
+    /// `set_dataset`
+    SetDataset(SetDatasetArgs),
+}
+
+impl Call {
+    /// Takes a tool's name and arguments as a client sent them.
+    pub fn parse(name: &str, arguments: Option<Map<String, Value>>) -> Result<Self, BadCall> {
+        let arguments = arguments.unwrap_or_default();
+        match name {
+            datasets::LIST => no_arguments(name, &arguments).map(|()| Self::ListDatasets),
+            schema::NAME => parse(name, arguments).map(Self::GetDatabaseSchema),
+            table::NAME => parse(name, arguments).map(Self::GetTableInfo),
+            query::NAME => parse(name, arguments).map(Self::ExecuteQuery),
+            capabilities::NAME => no_arguments(name, &arguments).map(|()| Self::Capabilities),
+            datasets::SET => parse(name, arguments).map(Self::SetDataset),
+            _ => Err(BadCall::UnknownTool),
+        }
+    }
+
+    /// The tool's name.
+    pub fn tool(&self) -> &'static str {
+        match self {
+            Self::ListDatasets => datasets::LIST,
+            Self::GetDatabaseSchema(_) => schema::NAME,
+            Self::GetTableInfo(_) => table::NAME,
+            Self::ExecuteQuery(_) => query::NAME,
+            Self::Capabilities => capabilities::NAME,
+            Self::SetDataset(_) => datasets::SET,
+        }
+    }
+
+    /// For tools that read a dataset: the one the caller names, if it names one.
+    pub fn dataset(&self) -> Option<Option<&str>> {
+        match self {
+            Self::GetDatabaseSchema(args) => Some(args.dataset.as_deref()),
+            Self::GetTableInfo(args) => Some(args.dataset.as_deref()),
+            Self::ExecuteQuery(args) => Some(args.dataset.as_deref()),
+            Self::ListDatasets | Self::Capabilities | Self::SetDataset(_) => None,
+        }
+    }
+
+    pub(super) async fn run(&self, toolbox: &Toolbox, granted: &Granted) -> Result<Output, CallError> {
+        match self {
+            Self::ListDatasets => Ok(datasets::list(toolbox, granted)),
+            Self::GetDatabaseSchema(args) => schema::run(toolbox, granted, args).await,
+            Self::GetTableInfo(args) => table::run(toolbox, granted, args).await,
+            Self::ExecuteQuery(args) => Ok(query::run(toolbox, granted, args).await?.into_output()),
+            Self::Capabilities => Ok(capabilities::run(toolbox, granted)),
+            Self::SetDataset(args) => Ok(datasets::set(toolbox, granted, args)),
+        }
+    }
+}
+
+/// A call that is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadCall {
+    /// There is no such tool.
+    #[error("there is no such tool")]
+    UnknownTool,
+    /// The arguments are not what the tool takes.
+    #[error("Invalid arguments for {tool}: {what}")]
+    Arguments {
+        /// The tool.
+        tool: String,
+        /// What is wrong with them.
+        what: String,
+    },
+}
+
+fn parse<T: DeserializeOwned>(tool: &str, arguments: Map<String, Value>) -> Result<T, BadCall> {
+    serde_json::from_value(Value::Object(arguments)).map_err(|error| BadCall::Arguments {
+        tool: tool.to_owned(),
+        // serde quotes what the caller sent; it goes back to that caller only, and never at length.
+        what: error.to_string().chars().take(300).collect(),
+    })
+}
+
+fn no_arguments(tool: &str, arguments: &Map<String, Value>) -> Result<(), BadCall> {
+    if arguments.is_empty() {
+        return Ok(());
+    }
+    Err(BadCall::Arguments { tool: tool.to_owned(), what: "it takes none".to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn parse(name: &str, arguments: Value) -> Result<Call, BadCall> {
+        let Value::Object(arguments) = arguments else { panic!("an object") };
+        Call::parse(name, Some(arguments))
+    }
+
+    #[test]
+    fn a_misspelt_or_missing_argument_is_named() {
+        let what = |name, arguments| parse(name, arguments).unwrap_err().to_string();
+        assert!(what("execute_query", json!({ "sql": "SELECT 1" })).contains("unknown field `sql`"));
+        assert!(what("execute_query", json!({})).contains("missing field `sql_query`"));
+        assert!(what("execute_query", json!({ "sql_query": "x", "limit": -1 })).contains("invalid value"));
+        assert!(what("get_table_info", json!({ "table_name": 7 })).contains("expected a string"));
+        assert!(what("list_datasets", json!({ "x": 1 })).contains("it takes none"));
+    }
+
+    #[test]
+    fn null_stands_for_an_argument_left_out() {
+        let call = parse("execute_query", json!({ "sql_query": "x", "dataset": null, "limit": null })).unwrap();
+        assert_eq!(call.dataset(), Some(None));
+    }
+
+    #[test]
+    fn an_unknown_tool_is_no_call() {
+        assert_eq!(Call::parse("drop_everything", None).unwrap_err(), BadCall::UnknownTool);
+    }
+}

@@ -1,0 +1,102 @@
+//! How the tools present themselves to clients, in one fixed order.
+
+use std::sync::Arc;
+
+use rmcp::handler::server::common::{schema_for_empty_input, schema_for_output, schema_for_type};
+use rmcp::model::{JsonObject, Tool, ToolAnnotations};
+
+use super::capabilities::CapabilitiesOutput;
+use super::datasets::{ListOutput, SetDatasetArgs, SetDatasetOutput};
+use super::query::{QueryArgs, QueryOutput};
+use super::schema::{SchemaArgs, SchemaOutput};
+use super::table::{TableArgs, TableOutput};
+use super::{capabilities, datasets, query, schema, table};
+
+/// Every tool with its schemas.
+pub fn definitions() -> Vec<Tool> {
+    vec![
+        tool(
+            datasets::LIST,
+            "List datasets",
+            "List the clinical datasets this server knows, which of them are set up, and which backend answers.",
+            schema_for_empty_input(),
+            schema_for_output::<ListOutput>(),
+        ),
+        tool(
+            schema::NAME,
+            "Get the database schema",
+            "List the tables of a dataset by canonical name (schema.table) with their column and row counts. \
+             Start here before writing SQL.",
+            schema_for_type::<SchemaArgs>(),
+            schema_for_output::<SchemaOutput>(),
+        ),
+        tool(
+            table::NAME,
+            "Get table information",
+            "Show a table's columns and types and, unless show_sample is false, its first rows.",
+            schema_for_type::<TableArgs>(),
+            schema_for_output::<TableOutput>(),
+        ),
+        tool(
+            query::NAME,
+            "Run a SQL query",
+            "Run one read-only SQL statement (DuckDB dialect) on a dataset and return its rows. Results are cut at a \
+             row and size limit and say so; aggregate in SQL instead of fetching everything.",
+            schema_for_type::<QueryArgs>(),
+            schema_for_output::<QueryOutput>(),
+        ),
+        tool(
+            capabilities::NAME,
+            "Show capabilities",
+            "Show what this server can do: tools, datasets and their kinds of data, limits, and whether a token is needed.",
+            schema_for_empty_input(),
+            schema_for_output::<CapabilitiesOutput>(),
+        ),
+        tool(
+            datasets::SET,
+            "Set the dataset (superseded)",
+            "Superseded: datasets are named per call. Explains how.",
+            schema_for_type::<SetDatasetArgs>(),
+            schema_for_output::<SetDatasetOutput>(),
+        ),
+    ]
+}
+
+fn tool(
+    name: &'static str,
+    title: &str,
+    description: &'static str,
+    input: Arc<JsonObject>,
+    output: Arc<JsonObject>,
+) -> Tool {
+    // Nothing here changes data or reaches beyond the configured datasets.
+    let annotations = ToolAnnotations::new().read_only(true).destructive(false).idempotent(true).open_world(false);
+    Tool::new(name, description, input)
+        .with_title(title)
+        .with_raw_output_schema(output)
+        .with_annotations(annotations)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::TOOLS;
+    use crate::tools::{BadCall, Call};
+
+    #[test]
+    fn every_listed_tool_can_be_called_and_named_in_scope_settings() {
+        for tool in definitions() {
+            assert_ne!(Call::parse(&tool.name, None).err(), Some(BadCall::UnknownTool), "{}", tool.name);
+            assert!(TOOLS.contains(&&*tool.name), "{}", tool.name);
+        }
+    }
+
+    #[test]
+    fn every_tool_is_marked_read_only_and_has_both_schemas() {
+        for tool in definitions() {
+            assert_eq!(tool.annotations.as_ref().unwrap().read_only_hint, Some(true));
+            assert_eq!(tool.input_schema["type"], "object");
+            assert_eq!(tool.output_schema.as_ref().unwrap()["type"], "object");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Why a call has no answer, for whoever made it.
+
+use auth_core::rejection::Rejection;
+
+use crate::backend::QueryError;
+use crate::config::{BackendKind, ConfigErrors};
+use crate::credentials::CredentialError;
+use crate::dataset::ResolveError;
+use crate::error::Explain;
+
+/// A call that was not answered.
+///
+/// `Display` and `hint` are for the operator's terminal; [`CallError::for_callers`] is what a client may see.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// The gate said no.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// The caller's own token cannot be read.
+    #[error("Missing OAuth2 access token")]
+    Credential(#[source] CredentialError),
+    /// A setting outside OAuth2 is wrong, so data would be served on other terms than configured.
+    #[error("M4 is misconfigured: {0}")]
+    Misconfigured(ConfigErrors),
+    /// No such dataset, or which one is not clear.
+    #[error(transparent)]
+    Dataset(#[from] ResolveError),
+    /// The configured backend cannot answer in this version.
+    #[error("the {0} backend is not available in this version of M4")]
+    BackendUnavailable(BackendKind),
+    /// The backend did not answer.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+}
+
+impl CallError {
+    /// The text a client sees, without local paths: `Error: …`, and one line that says what to do.
+    pub fn for_callers(&self) -> String {
+        let message = match self {
+            Self::Misconfigured(errors) => format!("M4 is misconfigured: {}", errors.for_callers()),
+            Self::Credential(error) => format!("{self}: {}", error.for_callers()),
+            other => other.to_string(),
+        };
+        match self.hint() {
+            Some(hint) => format!("Error: {message}\nHint: {hint}"),
+            None => format!("Error: {message}"),
+        }
+    }
+
+    /// A stable name for the audit trail.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::Rejected(rejection) => rejection.code(),
+            Self::Credential(_) => "no_credential",
+            Self::Misconfigured(_) => "misconfigured",
+            Self::Dataset(_) => "no_dataset",
+            Self::BackendUnavailable(_) => "backend_unavailable",
+            Self::Query(_) => "query_failed",
+        }
+    }
+}
+
+impl Explain for CallError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Rejected(rejection) => Some(rejection.hint()),
+            Self::Credential(error) => error.hint(),
+            Self::Misconfigured(errors) => errors.hint(),
+            Self::Dataset(error) => error.hint(),
+            Self::BackendUnavailable(_) => Some("switch to the local one: m4 backend duckdb".to_owned()),
+            Self::Query(error) => error.hint(),
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! `execute_query`: one read-only statement, its rows, and whether that is all of them.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{CallError, Output, Toolbox};
+use crate::backend::{Column, QueryLimits, ResultSet};
+use crate::gate::Granted;
+
+pub(super) const NAME: &str = "execute_query";
+
+/// What `execute_query` takes.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct QueryArgs {
+    /// One read-only SQL statement; tables by canonical name, such as mimiciv_hosp.patients.
+    pub sql_query: String,
+    /// The dataset; may be left out when only one is set up.
+    #[serde(default)]
+    pub dataset: Option<String>,
+    /// Most rows to return; the server's own limit stays in force.
+    #[serde(default)]
+    pub limit: Option<u32>,
+}
+
+/// Rows with the dataset they come from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The dataset that was asked.
+    pub dataset: String,
+    /// What came back.
+    pub result: ResultSet,
+}
+
+/// What `execute_query` answers.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct QueryOutput {
+    /// The dataset that was asked.
+    dataset: String,
+    columns: Vec<ColumnOutput>,
+    /// Values in column order. Numbers too large or precise for JSON are strings; null is null.
+    rows: Vec<Vec<Value>>,
+    row_count: usize,
+    /// Whether there is more than `rows` holds.
+    truncated: bool,
+    elapsed_ms: u64,
+}
+
+/// A column of a result.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct ColumnOutput {
+    name: String,
+    /// SQL type.
+    r#type: String,
+}
+
+/// Runs the statement.
+pub(super) async fn run(toolbox: &Toolbox, _proof: &Granted, args: &QueryArgs) -> Result<Answer, CallError> {
+    let backend = toolbox.backend()?;
+    let dataset = toolbox.dataset(args.dataset.as_deref())?;
+    let asked = args.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    let limits = QueryLimits { max_rows: toolbox.limits.max_rows.min(asked), ..toolbox.limits };
+    let result = backend.query(&dataset, &args.sql_query, &limits).await?;
+    Ok(Answer { dataset: dataset.name, result })
+}
+
+impl Answer {
+    /// The answer as JSON of `execute_query`'s output schema.
+    pub fn to_json(&self) -> Value {
+        let output = QueryOutput {
+            dataset: self.dataset.clone(),
+            columns: columns(&self.result.columns),
+            rows: rows(&self.result),
+            row_count: self.result.rows.len(),
+            truncated: self.result.truncated.is_some(),
+            elapsed_ms: u64::try_from(self.result.elapsed.as_millis()).unwrap_or(u64::MAX),
+        };
+        super::to_json(&output)
+    }
+
+    pub(super) fn into_output(self) -> Output {
+        Output { text: self.result.to_text(), structured: self.to_json(), rows: Some(self.result.rows.len()) }
+    }
+}
+
+pub(super) fn columns(columns: &[Column]) -> Vec<ColumnOutput> {
+    let output = |column: &Column| ColumnOutput { name: column.name.clone(), r#type: column.type_name.clone() };
+    columns.iter().map(output).collect()
+}
+
+pub(super) fn rows(result: &ResultSet) -> Vec<Vec<Value>> {
+    result.rows.iter().map(|row| row.iter().map(crate::backend::Value::to_json).collect()).collect()
+}

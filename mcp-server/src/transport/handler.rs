@@ -1,0 +1,117 @@
+//! MCP requests to tool calls and back, whatever the transport.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ErrorData, Implementation,
+    ListPromptsRequestMethod, ListPromptsResult, ListResourcesRequestMethod, ListResourcesResult, ListToolsResult,
+    PaginatedRequestParams, ProgressNotificationParam, ServerCapabilities, ServerInfo, Tool,
+};
+use rmcp::service::RequestContext;
+use rmcp::{RoleServer, ServerHandler};
+
+use crate::tools::{self, BadCall, Call, CallError, Output, Toolbox};
+
+/// Serves the tools to one client.
+#[derive(Clone)]
+pub(super) struct Handler {
+    toolbox: Arc<Toolbox>,
+}
+
+impl Handler {
+    pub(super) fn new(toolbox: Arc<Toolbox>) -> Self {
+        Self { toolbox }
+    }
+
+    async fn run(&self, call: &Call) -> Result<Output, CallError> {
+        self.toolbox.call(self.toolbox.own_credential(), call).await
+    }
+}
+
+impl ServerHandler for Handler {
+    fn get_info(&self) -> ServerInfo {
+        ServerInfo::new(ServerCapabilities::builder().enable_tools().build())
+            .with_server_info(Implementation::new("m4", env!("CARGO_PKG_VERSION")).with_title("M4"))
+            .with_instructions(INSTRUCTIONS)
+    }
+
+    async fn list_tools(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        Ok(ListToolsResult::with_all_items(tools::definitions()))
+    }
+
+    fn get_tool(&self, name: &str) -> Option<Tool> {
+        tools::definitions().into_iter().find(|tool| tool.name == name)
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let call = match Call::parse(&request.name, request.arguments) {
+            Ok(call) => call,
+            Err(BadCall::UnknownTool) => return Err(ErrorData::invalid_params("Unknown tool", None)),
+            Err(error @ BadCall::Arguments { .. }) => return Ok(failed(format!("Error: {error}")).into()),
+        };
+        // Dropping the call when the client cancels it stops its query.
+        let outcome = tokio::select! {
+            outcome = self.run(&call) => outcome,
+            () = context.ct.cancelled() => return Err(ErrorData::internal_error("The call was cancelled", None)),
+            never = report_progress(&context) => match never {},
+        };
+        Ok(match outcome {
+            Ok(output) => succeeded(output),
+            Err(error) => failed(error.for_callers()),
+        }
+        .into())
+    }
+
+    // rmcp answers these with empty lists although neither is declared; a client had better know there are none.
+    async fn list_prompts(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        Err(ErrorData::method_not_found::<ListPromptsRequestMethod>())
+    }
+
+    async fn list_resources(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        Err(ErrorData::method_not_found::<ListResourcesRequestMethod>())
+    }
+}
+
+const INSTRUCTIONS: &str = "Clinical databases in SQL. Call get_database_schema, then get_table_info for the tables you \
+    need, then execute_query. Name a dataset where several are set up.";
+
+/// Tells a client that asked for it how long its call has been running, every second.
+async fn report_progress(context: &RequestContext<RoleServer>) -> std::convert::Infallible {
+    let Some(token) = context.meta.get_progress_token() else { return std::future::pending().await };
+    let mut seconds = 0_u32;
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        seconds += 1;
+        let progress = ProgressNotificationParam::new(token.clone(), seconds.into())
+            .with_message(format!("running for {seconds} s"));
+        // A client that is gone will cancel the call; nothing else to do here.
+        let _ = context.peer.notify_progress(progress).await;
+    }
+}
+
+fn succeeded(output: Output) -> CallToolResult {
+    let mut result = CallToolResult::success(vec![ContentBlock::text(output.text)]);
+    result.structured_content = Some(output.structured);
+    result
+}
+
+fn failed(text: String) -> CallToolResult {
+    CallToolResult::error(vec![ContentBlock::text(text)])
+}

@@ -1,0 +1,4 @@
+//! How clients reach the tools.
+
+mod handler;
+pub mod stdio;
