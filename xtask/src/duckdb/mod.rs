@@ -15,7 +15,7 @@ use crate::environment;
 use crate::failure::{Failure, Outcome, say};
 use crate::workspace::Workspace;
 use cache::Cache;
-use plan::{Facts, LibDir};
+use plan::{Cached, Facts, LibDir};
 
 pub(crate) use plan::Way;
 
@@ -63,28 +63,24 @@ pub(crate) fn resolve(workspace: &Workspace, forced: Option<Way>) -> Outcome<Lib
     let lib_dir = environment::variable("DUCKDB_LIB_DIR").map(PathBuf::from);
     let facts =
         gather(&cache, lib_dir.as_deref(), forced.map_or_else(from_environment, |way| Ok(Some(way)))?);
-    let mut reasons = Vec::new();
-    for decision in plan::decide(&facts) {
-        let name = name(decision.way);
-        let failed = match decision.obstacle {
-            Some(obstacle) => obstacle,
+    let decisions = plan::decide(&facts);
+    let only = decisions.len() == 1;
+    for decision in decisions {
+        let failure = match decision.obstacle {
+            Some(obstacle) => Failure::new(obstacle, own_library_hint()),
             None => match take(decision.way, workspace, &cache, lib_dir.as_deref()) {
                 Ok(library) => return Ok(library),
-                Err(failure) => format!("{failure}; {}", failure.hint()),
+                Err(failure) => failure,
             },
         };
-        if decision.way != Way::Cached || failed != NOTHING_YET {
-            say(format_args!("duckdb: {name}: {failed}"));
+        if only {
+            return Err(failure);
         }
-        reasons.push(format!("{name}: {failed}"));
+        if decision.way != Way::Cached || facts.cached != Cached::Absent {
+            say(format_args!("duckdb: {}: {failure}", name(decision.way)));
+        }
     }
-    Err(Failure::new(
-        format!("no DuckDB library\n  {}", reasons.join("\n  ")),
-        format!(
-            "mend one of these, or put {LIBRARY} of DuckDB {} into a directory and set DUCKDB_LIB_DIR to it",
-            pins::VERSION
-        ),
-    ))
+    Err(Failure::new("no DuckDB library: every way failed, as said above", own_library_hint()))
 }
 
 fn gather(cache: &Cache, lib_dir: Option<&Path>, forced: Option<Way>) -> Facts {
@@ -171,7 +167,9 @@ fn name(way: Way) -> &'static str {
     }
 }
 
-const NOTHING_YET: &str = "nothing fetched yet";
+fn own_library_hint() -> String {
+    format!("or put {LIBRARY} of DuckDB {} into a directory and set DUCKDB_LIB_DIR to it", pins::VERSION)
+}
 
 /// File name of the shared library.
 pub(crate) const LIBRARY: &str = if cfg!(windows) {

@@ -90,7 +90,7 @@ fn obstacle(way: Way, facts: &Facts) -> Option<String> {
         },
         Way::Cached => match &facts.cached {
             Cached::Intact => None,
-            Cached::Absent => Some(super::NOTHING_YET.into()),
+            Cached::Absent => Some("nothing was fetched yet".into()),
             Cached::Damaged(how) => Some(format!("not used: {how}; it will be replaced")),
         },
         Way::Npm => match &facts.platform {
