@@ -51,8 +51,10 @@ pub fn run<S: AsRef<OsStr>>(
     })
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
+    #![cfg(unix)]
+
     use super::*;
 
     #[test]

@@ -1,4 +1,4 @@
-//! `mock-issuer`: an OAuth2 issuer on the loopback interface for demonstrations and tests.
+//! `mock-issuer`: an OAuth 2 issuer on the loopback interface for demonstrations and tests.
 
 use std::process::ExitCode;
 

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::control;
 use super::{MockIssuer, Options, TokenSpec};
 
-/// A mock OAuth2 issuer on 127.0.0.1. It signs whatever it is asked to: for demonstrations and tests only.
+/// A mock OAuth 2 issuer on 127.0.0.1. It signs whatever it is asked to: for demonstrations and tests only.
 #[derive(Debug, Parser)]
 #[command(name = "mock-issuer", version)]
 struct Args {

@@ -75,8 +75,8 @@ impl SigningKey {
             KeyKind::Rsa2048 | KeyKind::Encryption | KeyKind::Unknown => Pair::rsa(KeySize::Rsa2048),
         };
         let print = digest::digest(&digest::SHA256, pair.public_key());
-        let kid = format!("{}-{}", kind.label(), URL_SAFE_NO_PAD.encode(&print.as_ref()[..6]));
-        Self { kind, kid, pair }
+        let suffix = URL_SAFE_NO_PAD.encode(&print.as_ref()[..6]);
+        Self { kind, kid: format!("{}-{suffix}", kind.label()), pair }
     }
 
     /// The public half as a JWK.

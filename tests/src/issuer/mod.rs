@@ -1,4 +1,4 @@
-//! A mock OAuth2 issuer on the loopback interface: discovery, key set, client-credentials grant, and a control API.
+//! A mock OAuth 2 issuer on the loopback interface: discovery, key set, client-credentials grant, and a control API.
 //!
 //! It has no users, no sessions and no secrets worth keeping: whoever reaches its port gets any token from it.
 //!

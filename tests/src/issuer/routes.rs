@@ -1,4 +1,4 @@
-//! The public endpoints: metadata (RFC 8414, OpenID Connect Discovery) and key set (RFC 7517).
+//! The public endpoints: metadata (RFC 8414, OIDC Discovery) and key set (RFC 7517).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use super::{control, grant};
 /// Every route of an issuer whose identifier has this path.
 pub(crate) fn router(state: &Arc<State>, issuer_path: &str) -> Router {
     let path = issuer_path.trim_end_matches('/');
-    // RFC 8414 §3.1 puts the well-known part before the issuer's path, OpenID Connect after it.
+    // RFC 8414 §3.1 puts the well-known part before the issuer's path, OIDC after it.
     let discovery: BTreeSet<String> = [
         format!("/.well-known/oauth-authorization-server{path}"),
         format!("/.well-known/openid-configuration{path}"),

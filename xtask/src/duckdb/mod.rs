@@ -70,7 +70,7 @@ pub(crate) fn resolve(workspace: &Workspace, forced: Option<Way>) -> Outcome<Lib
             Some(obstacle) => Failure::new(obstacle, own_library_hint()),
             None => match take(decision.way, workspace, &cache, lib_dir.as_deref()) {
                 Ok(library) => return Ok(library),
-                Err(failure) => failure,
+                Err(failure) => Failure::new(format!("{failure}; {}", failure.hint()), own_library_hint()),
             },
         };
         if only {

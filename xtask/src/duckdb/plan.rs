@@ -103,13 +103,12 @@ fn obstacle(way: Way, facts: &Facts) -> Option<String> {
             }
             Some(_) => None,
         },
-        Way::Download => None,
         Way::Bundled if !facts.compiler => Some(
             "no C++ compiler; install one (Debian: `apt-get install g++`, macOS: `xcode-select --install`, \
              Windows: Visual Studio Build Tools)"
                 .into(),
         ),
-        Way::Bundled => None,
+        Way::Download | Way::Bundled => None,
     }
 }
 
