@@ -51,10 +51,9 @@ pub fn run<S: AsRef<OsStr>>(
     })
 }
 
+#[cfg(unix)]
 #[cfg(test)]
 mod tests {
-    #![cfg(unix)]
-
     use super::*;
 
     #[test]

@@ -239,10 +239,9 @@ pub const PROTOCOL_VERSION: &str = "2025-06-18";
 
 const POLL: Duration = Duration::from_millis(5);
 
+#[cfg(unix)]
 #[cfg(test)]
 mod tests {
-    #![cfg(unix)]
-
     use super::*;
 
     const SOON: Duration = Duration::from_secs(5);
