@@ -1,1 +1,4 @@
-//! Integration tests.
+//! Integration tests: the real binaries and the mock issuer, from the outside.
+#![expect(clippy::unwrap_used, reason = "a helper that fails ends the test that called it")]
+
+mod issuer;

@@ -1,1 +1,12 @@
-//! Tests.
+//! What the integration tests stand on: a mock OAuth 2 issuer and helpers that spawn the real binaries.
+//!
+//! Nothing here is published, and nothing here is safe to deploy: the issuer signs whatever it is asked to.
+#![expect(clippy::expect_used, reason = "a helper that cannot set a test up fails the test that called it")]
+
+pub mod ambient;
+pub mod binaries;
+pub mod cli;
+pub mod client;
+pub mod issuer;
+pub mod sandbox;
+pub mod server;

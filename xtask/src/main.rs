@@ -1,2 +1,21 @@
-//! Contributors' workflows.
-fn main() {}
+//! Contributors' workflows: `cargo xtask help` lists them.
+//!
+//! It launches cargo and the binaries; it links none of the product, so that it compiles in seconds.
+
+mod args;
+mod build;
+mod ci;
+mod demo;
+mod duckdb;
+mod environment;
+mod failure;
+mod issuer;
+mod suite;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    args::run()
+}

@@ -1,0 +1,181 @@
+//! The token endpoint: the client-credentials grant (RFC 6749 §4.4) with the errors of §5.2.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State as Shared;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+use url::form_urlencoded;
+
+use super::state::State;
+use super::token::TokenSpec;
+
+pub(crate) async fn token(Shared(state): Shared<Arc<State>>, headers: HeaderMap, body: Bytes) -> Response {
+    match Grant::parse(&state, &headers, &body) {
+        Ok(grant) => {
+            let spec = TokenSpec::new()
+                .audience(grant.audience)
+                .scope(grant.scope.clone())
+                .subject(&state.client.id)
+                .claim("client_id", state.client.id.clone());
+            uncached(
+                StatusCode::OK,
+                json!({
+                    "access_token": state.mint(&spec),
+                    "token_type": "Bearer",
+                    "expires_in": state.defaults.lifetime,
+                    "scope": grant.scope,
+                }),
+            )
+        }
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+/// A request that is granted.
+struct Grant {
+    audience: Vec<String>,
+    scope: String,
+}
+
+/// An error answer of RFC 6749 §5.2 or RFC 8707 §2.
+struct Refusal {
+    error: &'static str,
+    description: &'static str,
+    /// Whether the client tried HTTP Basic, which a 401 must then name.
+    basic: bool,
+}
+
+impl Grant {
+    fn parse(state: &State, headers: &HeaderMap, body: &[u8]) -> Result<Self, Refusal> {
+        let form = Form::parse(headers, body)?;
+        authenticate(state, headers, &form)?;
+        match form.one("grant_type")? {
+            Some("client_credentials") => {}
+            Some(_) => {
+                return Err(refusal("unsupported_grant_type", "only client_credentials is offered"));
+            }
+            None => return Err(refusal("invalid_request", "grant_type is missing")),
+        }
+        let scope = match form.one("scope")? {
+            None => state.defaults.scope.clone(),
+            Some(asked) => {
+                let offered: Vec<&str> = state.defaults.scope.split_whitespace().collect();
+                if asked.split_whitespace().any(|scope| !offered.contains(&scope)) {
+                    return Err(refusal("invalid_scope", "a scope asked for is not offered"));
+                }
+                asked.to_owned()
+            }
+        };
+        // `audience` is Auth0's parameter; `resource`, which may come several times, is RFC 8707's.
+        let mut audience: Vec<String> = form.all("resource").map(str::to_owned).collect();
+        if audience.iter().any(|resource| url::Url::parse(resource).is_err() || resource.contains('#')) {
+            return Err(refusal("invalid_target", "resource must be an absolute URI without a fragment"));
+        }
+        audience.extend(form.one("audience")?.map(str::to_owned));
+        if audience.is_empty() {
+            audience.push(state.defaults.audience.clone());
+        }
+        Ok(Self { audience, scope })
+    }
+}
+
+/// The parameters of a request body.
+struct Form(Vec<(String, String)>);
+
+impl Form {
+    fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Self, Refusal> {
+        let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let media_type = content_type.and_then(|value| value.split(';').next()).unwrap_or_default();
+        if !media_type.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            return Err(refusal("invalid_request", "the body must be application/x-www-form-urlencoded"));
+        }
+        Ok(Self(form_urlencoded::parse(body).into_owned().collect()))
+    }
+
+    fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// RFC 6749 §3.2: parameters without a value count as absent, and none may come twice.
+    fn one(&self, name: &str) -> Result<Option<&str>, Refusal> {
+        let mut values = self.all(name).filter(|value| !value.is_empty());
+        let first = values.next();
+        match values.next() {
+            None => Ok(first),
+            Some(_) => Err(refusal("invalid_request", "a parameter comes twice")),
+        }
+    }
+}
+
+/// `client_secret_basic` or `client_secret_post` (RFC 6749 §2.3.1), not both.
+fn authenticate(state: &State, headers: &HeaderMap, form: &Form) -> Result<(), Refusal> {
+    let (id, secret, basic) = match headers.get(header::AUTHORIZATION) {
+        Some(value) => {
+            if form.one("client_secret")?.is_some() {
+                return Err(refusal("invalid_request", "two ways of client authentication at once"));
+            }
+            let (id, secret) = basic_credentials(value).ok_or(Refusal {
+                error: "invalid_client",
+                description: "the Authorization header is not HTTP Basic",
+                basic: true,
+            })?;
+            (id, secret, true)
+        }
+        None => match (form.one("client_id")?, form.one("client_secret")?) {
+            (Some(id), Some(secret)) => (id.to_owned(), secret.to_owned(), false),
+            _ => return Err(refusal("invalid_client", "no client authentication")),
+        },
+    };
+    if id == state.client.id && secret == state.client.secret {
+        Ok(())
+    } else {
+        Err(Refusal { error: "invalid_client", description: "unknown client or wrong secret", basic })
+    }
+}
+
+/// Id and secret, each form-encoded before the Base64 (RFC 6749 §2.3.1).
+fn basic_credentials(value: &HeaderValue) -> Option<(String, String)> {
+    let (scheme, encoded) = value.to_str().ok()?.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
+    let (id, secret) = decoded.split_once(':')?;
+    Some((form_decoded(id), form_decoded(secret)))
+}
+
+fn form_decoded(text: &str) -> String {
+    form_urlencoded::parse(text.as_bytes()).map(|(key, _)| key.into_owned()).next().unwrap_or_default()
+}
+
+fn refusal(error: &'static str, description: &'static str) -> Refusal {
+    Refusal { error, description, basic: false }
+}
+
+impl Refusal {
+    fn into_response(self) -> Response {
+        let status = match self.error {
+            "invalid_client" => StatusCode::UNAUTHORIZED,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        let body = json!({ "error": self.error, "error_description": self.description });
+        let mut response = uncached(status, body);
+        if self.basic {
+            let challenge = HeaderValue::from_static("Basic realm=\"mock-issuer\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+}
+
+/// RFC 6749 §5.1: whatever holds a token is not stored.
+fn uncached(status: StatusCode, body: serde_json::Value) -> Response {
+    let headers = [(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")];
+    (status, headers, Json(body)).into_response()
+}

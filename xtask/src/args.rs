@@ -1,0 +1,151 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::duckdb::Way;
+use crate::failure::{Outcome, print, say};
+use crate::workspace::{Profile, Workspace};
+use crate::{build, ci, demo, duckdb, issuer, suite};
+
+/// Contributors' workflows of M4.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Builds everything and shows one gated query, and how each bad token is refused.
+    Demo(DemoArgs),
+    /// Runs every test: cargo-nextest where it is installed, cargo test otherwise, and the documentation tests.
+    Test(TestArgs),
+    /// Builds `m4` and `m4-mcp-server` with the `DuckDB` library beside them.
+    Build(BuildArgs),
+    /// Runs the mock issuer until Ctrl-C; prints its address and a token.
+    Issuer(issuer::ServeArgs),
+    /// Prints a token minted by a running mock issuer.
+    Token(issuer::TokenArgs),
+    /// Runs what the continuous integration runs.
+    Ci(CiArgs),
+    /// Finds or fetches the `DuckDB` library and prints its directory.
+    Duckdb(LibraryArgs),
+}
+
+/// Where the `DuckDB` library comes from.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct LibraryArgs {
+    /// Takes the library only this way instead of trying each in turn (also: `M4_DUCKDB`).
+    #[arg(long, value_enum, value_name = "WAY")]
+    duckdb: Option<Way>,
+}
+
+#[derive(Debug, Args)]
+struct DemoArgs {
+    /// Prints one JSON object with the same facts.
+    #[arg(long)]
+    json: bool,
+    /// Uses the MIMIC-IV demo in this directory (its `hosp/` and `icu/`) instead of the generated sample.
+    #[arg(long, value_name = "DIR")]
+    src: Option<PathBuf>,
+    #[command(flatten)]
+    library: LibraryArgs,
+}
+
+#[derive(Debug, Args)]
+struct TestArgs {
+    #[command(flatten)]
+    library: LibraryArgs,
+    /// Passed on to the test runner; the documentation tests are then left out.
+    #[arg(last = true)]
+    rest: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+struct BuildArgs {
+    /// Optimised, into `target/release`.
+    #[arg(long)]
+    release: bool,
+    #[command(flatten)]
+    library: LibraryArgs,
+}
+
+#[derive(Debug, Args)]
+struct CiArgs {
+    /// Leaves the tests out, for a script that has run them already.
+    #[arg(long)]
+    skip_test: bool,
+    /// Only these steps.
+    #[arg(value_enum)]
+    steps: Vec<ci::Step>,
+    #[command(flatten)]
+    library: LibraryArgs,
+}
+
+impl LibraryArgs {
+    pub(crate) fn resolve(self, workspace: &Workspace) -> Outcome<duckdb::Library> {
+        duckdb::resolve(workspace, self.duckdb)
+    }
+}
+
+/// Parses the command line and does what it says.
+pub(crate) fn run() -> ExitCode {
+    match dispatch(Cli::parse().command) {
+        Ok(code) => code,
+        Err(failure) => {
+            say(format_args!("error: {failure}\nhint: {}", failure.hint()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Outcome<ExitCode> {
+    let workspace = Workspace::find();
+    match command {
+        Command::Demo(args) => {
+            return demo::run(&workspace, args.library, args.json, args.src.as_deref());
+        }
+        Command::Test(args) => suite::run(&workspace, &args.library.resolve(&workspace)?, &args.rest)?,
+        Command::Build(args) => {
+            let profile = if args.release { Profile::Release } else { Profile::Debug };
+            for path in build::run(&workspace, &args.library.resolve(&workspace)?, profile)? {
+                print(path.display());
+            }
+        }
+        Command::Issuer(args) => return issuer::serve(&workspace, &args),
+        Command::Token(args) => print(issuer::token(&args)?),
+        Command::Ci(args) => {
+            let steps = ci::chosen(&args.steps, args.skip_test);
+            ci::run(&workspace, args.library, &steps)?;
+        }
+        Command::Duckdb(args) => match args.resolve(&workspace)? {
+            duckdb::Library::Directory(directory) => print(directory.display()),
+            duckdb::Library::Bundled => {
+                say("there is no library to fetch: every build compiles DuckDB into the binaries");
+            }
+        },
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn everything_after_two_dashes_goes_to_the_test_runner() {
+        let cli = Cli::try_parse_from(["xtask", "test", "--", "-p", "auth-core"]).unwrap();
+        let Command::Test(args) = cli.command else { panic!("not the test command") };
+        assert_eq!(args.rest, ["-p", "auth-core"]);
+    }
+}
