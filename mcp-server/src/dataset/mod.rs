@@ -2,6 +2,19 @@
 
 use std::path::PathBuf;
 
+mod custom;
+mod definition;
+mod name;
+mod registry;
+pub mod sample;
+pub mod schema;
+
+pub use custom::{Problem, ProblemKind};
+pub use definition::{Definition, Origin, Setup};
+pub use name::{InvalidName, Name};
+pub(crate) use registry::WORKS_TODAY;
+pub use registry::{Registry, ResolveError};
+
 /// A dataset that is set up on this machine, as a backend sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dataset {

@@ -1,0 +1,53 @@
+//! What a database says about itself: schema [`META_SCHEMA`], kept out of the lists of user tables.
+//!
+//! `m4_meta.dataset` has one row: which dataset, which release, whether its rows are invented, what loaded it.
+//! `m4_meta.tables` has a row per table: how many rows loaded, how many were left out, which columns differ.
+//! Neither holds local paths or values from the data.
+
+use duckdb::{Connection, params};
+
+use super::error::IngestError;
+use super::report::TableReport;
+use crate::dataset::{Definition, Setup};
+
+/// The schema that describes the database rather than patients.
+pub const META_SCHEMA: &str = "m4_meta";
+
+/// Records what was loaded.
+pub(super) fn write(
+    connection: &Connection,
+    definition: &Definition,
+    tables: &[TableReport],
+) -> Result<(), IngestError> {
+    connection.execute_batch(CREATE)?;
+    let source = if definition.setup == Setup::Generated { "generated" } else { "csv" };
+    connection.execute(
+        "INSERT INTO m4_meta.dataset VALUES (?, ?, ?, ?, ?, ?)",
+        params![
+            definition.name.as_str(),
+            definition.description,
+            definition.version,
+            source,
+            definition.synthetic,
+            concat!("m4 ", env!("CARGO_PKG_VERSION")),
+        ],
+    )?;
+    let mut insert = connection.prepare("INSERT INTO m4_meta.tables VALUES (?, ?, ?, ?, ?, ?)")?;
+    for table in tables {
+        let (schema, name) = table.name.split_once('.').unwrap_or(("main", &table.name));
+        let (unexpected, missing) = (table.unexpected.join(","), table.missing.join(","));
+        insert.execute(params![schema, name, table.rows, table.rejected, unexpected, missing])?;
+    }
+    Ok(())
+}
+
+const CREATE: &str = "
+    CREATE SCHEMA m4_meta;
+    CREATE TABLE m4_meta.dataset (
+        name VARCHAR, description VARCHAR, version VARCHAR, source VARCHAR, synthetic BOOLEAN, created_by VARCHAR
+    );
+    CREATE TABLE m4_meta.tables (
+        schema_name VARCHAR, table_name VARCHAR, row_count UBIGINT, rejected UBIGINT,
+        unexpected_columns VARCHAR, missing_columns VARCHAR
+    );
+";

@@ -1,0 +1,125 @@
+//! Builds a file beside its place and puts it there in one step.
+//!
+//! Beside `x.duckdb` lie `.x.lock`, held for the whole run and never removed (removing it would let two runs hold
+//! two locks), and `.x.partial/`, which holds everything unfinished. Its name is fixed and the lock exclusive, so
+//! whatever is in it when a run starts was left by a killed one.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::error::IngestError;
+
+/// A run's exclusive hold on one database. Dropping it removes everything unfinished.
+#[derive(Debug)]
+pub(super) struct Staging {
+    target: PathBuf,
+    partial: PathBuf,
+    _lock: File,
+}
+
+impl Staging {
+    /// Makes the directories, takes the lock and clears up after killed runs.
+    pub(super) fn begin(target: &Path) -> Result<Self, IngestError> {
+        let home = parent(target);
+        create_private(home, true)?;
+        let lock = lock(&beside(target, "lock"), target)?;
+        let partial = beside(target, "partial");
+        match fs::remove_dir_all(&partial) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(IngestError::write(&partial, error));
+            }
+            _ => {}
+        }
+        create_private(&partial, false)?;
+        Ok(Self { target: target.to_owned(), partial, _lock: lock })
+    }
+
+    /// A private directory on the same file system, gone when the run ends.
+    pub(super) fn directory(&self) -> &Path {
+        &self.partial
+    }
+
+    /// Where to build the database.
+    pub(super) fn database(&self) -> PathBuf {
+        self.partial.join("new.duckdb")
+    }
+
+    /// Puts the finished database in its place and returns that place.
+    pub(super) fn publish(self) -> Result<PathBuf, IngestError> {
+        let built = self.database();
+        let at = |error| IngestError::write(&self.target, error);
+        make_private(&built).map_err(at)?;
+        OpenOptions::new().write(true).open(&built).and_then(|file| file.sync_all()).map_err(at)?;
+        // A write-ahead log left by a writer of the old file would be replayed into the new one.
+        let mut log = self.target.clone().into_os_string();
+        log.push(".wal");
+        match fs::remove_file(&log) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(error)),
+            _ => {}
+        }
+        fs::rename(&built, &self.target).map_err(at)?;
+        sync_directory(parent(&self.target)).map_err(at)?;
+        Ok(self.target.clone())
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        // Nothing to tell anyone: the next run starts by removing it.
+        _ = fs::remove_dir_all(&self.partial);
+    }
+}
+
+fn lock(path: &Path, target: &Path) -> Result<File, IngestError> {
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .map_err(|error| IngestError::write(path, error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(IngestError::Busy { database: target.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(IngestError::write(path, error)),
+    }
+}
+
+fn beside(target: &Path, extension: &str) -> PathBuf {
+    let stem = target.file_stem().unwrap_or_default().to_string_lossy();
+    parent(target).join(format!(".{stem}.{extension}"))
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn create_private(directory: &Path, with_parents: bool) -> Result<(), IngestError> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(with_parents);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(directory).map_err(|error| IngestError::write(directory, error))
+}
+
+#[cfg(unix)]
+fn make_private(file: &Path) -> io::Result<()> {
+    fs::set_permissions(file, std::os::unix::fs::PermissionsExt::from_mode(0o600))
+}
+
+/// Elsewhere the file inherits the rights of the user's own data directory.
+#[cfg(not(unix))]
+fn make_private(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(unix)]
+fn sync_directory(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
+}
+
+/// Elsewhere directories cannot be opened to be synced; the file itself is.
+#[cfg(not(unix))]
+fn sync_directory(_: &Path) -> io::Result<()> {
+    Ok(())
+}
