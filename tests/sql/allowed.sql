@@ -60,7 +60,7 @@ PIVOT mimiciv_hosp.admissions ON admission_type USING count(*) GROUP BY subject_
 PIVOT mimiciv_hosp.admissions ON admission_type, year(admittime) USING count(*) AS n
 PIVOT mimiciv_hosp.patients ON gender IN ('F', 'M') USING avg(anchor_age)
 PIVOT (SELECT subject_id, itemid, valuenum FROM mimiciv_hosp.labevents WHERE itemid IN (50900, 50901)) ON itemid USING avg(valuenum)
-PIVOT mimiciv_hosp.patients p JOIN mimiciv_hosp.admissions a ON p.subject_id = a.subject_id ON gender USING count(*)
+PIVOT (SELECT gender, subject_id FROM mimiciv_hosp.patients) p JOIN (SELECT stay_id FROM mimiciv_icu.icustays) a ON p.subject_id = a.stay_id ON gender USING count(*)
 SELECT * FROM (PIVOT mimiciv_hosp.patients ON gender USING count(*)) AS p
 WITH p AS (PIVOT mimiciv_hosp.patients ON gender USING count(*)) SELECT * FROM p
 SELECT * FROM mimiciv_hosp.patients PIVOT (avg(anchor_age) FOR gender IN ('F', 'M'))
