@@ -1,0 +1,81 @@
+//! Stops a running statement from another task, whatever moment it is in.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ::duckdb::{Connection, InterruptHandle};
+
+/// Shared by the task that waits for a query and the thread that runs it.
+#[derive(Clone, Default)]
+pub(super) struct Stop(Arc<State>);
+
+#[derive(Default)]
+struct State {
+    stopped: AtomicBool,
+    running: Mutex<Option<Arc<InterruptHandle>>>,
+}
+
+impl Stop {
+    /// Whether [`Stop::stop`] was called.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.0.stopped.load(Ordering::SeqCst)
+    }
+
+    /// Asks the thread to end what it runs, now or as soon as it starts.
+    pub(super) fn stop(&self) {
+        self.0.stopped.store(true, Ordering::SeqCst);
+        self.interrupt();
+    }
+
+    /// Runs `work`, whose statements on `connection` can be interrupted meanwhile.
+    pub(super) fn during<T>(&self, connection: &Connection, work: impl FnOnce() -> T) -> T {
+        *self.running() = Some(connection.interrupt_handle());
+        let result = work();
+        *self.running() = None;
+        result
+    }
+
+    fn interrupt(&self) -> bool {
+        let handle = self.running().clone();
+        if let Some(handle) = &handle {
+            handle.interrupt();
+        }
+        handle.is_some()
+    }
+
+    fn running(&self) -> std::sync::MutexGuard<'_, Option<Arc<InterruptHandle>>> {
+        self.0.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Stops the query when dropped, unless it ended.
+pub(super) struct StopOnDrop {
+    pub(super) stop: Stop,
+    pub(super) ended: bool,
+}
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        self.stop.stop();
+        let stop = self.stop.clone();
+        // The engine forgets an interrupt that comes just before a statement starts, so it is repeated until heard.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                for _ in 0..MAX_REPEATS {
+                    tokio::time::sleep(REPEAT_EVERY).await;
+                    if !stop.interrupt() {
+                        break;
+                    }
+                }
+            });
+        }
+    }
+}
+
+const REPEAT_EVERY: Duration = Duration::from_millis(20);
+/// A minute: what does not hear for so long is not listening.
+const MAX_REPEATS: u32 = 3_000;

@@ -1,0 +1,76 @@
+//! Where queries run: one trait, whatever holds the data.
+
+pub mod catalog;
+pub mod duckdb;
+mod error;
+pub mod result;
+mod text;
+pub mod value;
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+
+pub use self::duckdb::DuckDb;
+pub use catalog::{ColumnInfo, TableInfo, TableSummary};
+pub use error::QueryError;
+pub use result::{Column, CutBy, ResultSet, Truncation};
+pub use value::Value;
+
+use crate::dataset::Dataset;
+
+/// Something that answers questions about datasets.
+///
+/// Every method may be called from several tasks at once. Dropping a returned future stops what it runs.
+pub trait Backend: Send + Sync {
+    /// Runs one read-only statement, after the SQL policy let it through, and returns at most what `limits` allow.
+    fn query<'a>(
+        &'a self,
+        dataset: &'a Dataset,
+        sql: &'a str,
+        limits: &'a QueryLimits,
+    ) -> BoxFuture<'a, Result<ResultSet, QueryError>>;
+
+    /// The dataset's own tables and views, sorted by name.
+    fn schema<'a>(&'a self, dataset: &'a Dataset) -> BoxFuture<'a, Result<Vec<TableSummary>, QueryError>>;
+
+    /// One table's columns and, when `sample_rows` is not 0, its first rows.
+    ///
+    /// `name` is `schema.table`, or `table` alone when only one schema has it; case does not matter.
+    fn table<'a>(
+        &'a self,
+        dataset: &'a Dataset,
+        name: &'a str,
+        sample_rows: usize,
+    ) -> BoxFuture<'a, Result<TableInfo, QueryError>>;
+}
+
+/// How much one query may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueryLimits {
+    /// The most rows returned.
+    pub max_rows: usize,
+    /// The most bytes of values returned, counted as text; a first row that is longer by itself comes cut.
+    pub max_bytes: usize,
+    /// The longest it may take, waiting for its turn included.
+    pub timeout: Duration,
+}
+
+impl QueryLimits {
+    /// Rows returned unless told otherwise: more than a model reads, few enough to answer at once.
+    pub const DEFAULT_MAX_ROWS: usize = 1_000;
+    /// Bytes returned unless told otherwise: 1 MiB, some 250,000 tokens.
+    pub const DEFAULT_MAX_BYTES: usize = 1 << 20;
+    /// Time allowed unless told otherwise: what MCP clients wait by default.
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+}
+
+impl Default for QueryLimits {
+    fn default() -> Self {
+        Self {
+            max_rows: Self::DEFAULT_MAX_ROWS,
+            max_bytes: Self::DEFAULT_MAX_BYTES,
+            timeout: Self::DEFAULT_TIMEOUT,
+        }
+    }
+}
