@@ -1,0 +1,71 @@
+//! What can be typed. Nothing here looks at the environment or the configuration.
+
+mod backend;
+mod config;
+mod doctor;
+mod init;
+mod query;
+mod status;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use self::backend::BackendArgs;
+pub use self::config::{ClaudeArgs, ConfigArgs, ConfigTarget, ServerArgs, ShowArgs};
+pub use self::doctor::DoctorArgs;
+pub use self::init::InitArgs;
+pub use self::query::QueryArgs;
+pub use self::status::StatusArgs;
+
+/// Set up and query clinical databases over the Model Context Protocol.
+#[derive(Debug, Parser)]
+#[command(
+    name = "m4",
+    version,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What holds for every command.
+#[derive(Debug, Args)]
+pub struct GlobalArgs {
+    /// When to use colour.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub color: Color,
+    /// Say nothing but results and errors.
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show or choose the engine that answers queries
+    Backend(BackendArgs),
+    /// Write the configuration of MCP clients, or show M4's own
+    Config(Box<ConfigArgs>),
+    /// Say what is wrong with this set-up, and what mends it
+    Doctor(DoctorArgs),
+}
+
+#[cfg(test)]
+mod tests;

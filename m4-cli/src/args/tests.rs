@@ -1,0 +1,60 @@
+//! What help and usage errors say.
+
+use clap::{CommandFactory, Parser};
+
+use super::Cli;
+
+fn help(path: &[&str]) -> String {
+    let mut command = Cli::command();
+    command.build();
+    let mut found = &mut command;
+    for name in path {
+        found = found.find_subcommand_mut(name).unwrap();
+    }
+    found.clone().term_width(100).render_long_help().to_string()
+}
+
+fn refused(line: &[&str]) -> String {
+    let error = Cli::try_parse_from(["m4"].iter().chain(line)).unwrap_err();
+    assert_eq!(error.exit_code(), i32::from(crate::exit_code::USAGE));
+    error.to_string()
+}
+
+#[test]
+fn the_definition_is_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn help_texts() {
+    insta::assert_snapshot!("help", help(&[]));
+    insta::assert_snapshot!("help_backend", help(&["backend"]));
+    insta::assert_snapshot!("help_config", help(&["config"]));
+    insta::assert_snapshot!("help_config_claude", help(&["config", "claude"]));
+    insta::assert_snapshot!("help_doctor", help(&["doctor"]));
+}
+
+#[test]
+fn usage_errors_name_what_would_do() {
+    insta::assert_snapshot!("unknown_backend", refused(&["backend", "postgres"]));
+    insta::assert_snapshot!("project_without_backend", refused(&["backend", "--project-id", "p"]));
+    insta::assert_snapshot!(
+        "on_and_off",
+        refused(&["config", "claude", "--enable-oauth2", "--disable-oauth2"])
+    );
+    insta::assert_snapshot!("unknown_command", refused(&["confg"]));
+}
+
+#[test]
+fn the_commands_of_the_seeds_are_understood() {
+    for line in [
+        "config claude --enable-oauth2 --oauth2-issuer https://i --oauth2-audience m4-api --oauth2-scopes a,b",
+        "config --oauth2-enabled",
+        "config --enable-oauth2 --oauth2-issuer https://i --oauth2-audience a -o f.json",
+        "backend bigquery --project-id my-project",
+        "config show",
+        "doctor --json",
+    ] {
+        Cli::try_parse_from(std::iter::once("m4").chain(line.split(' '))).unwrap();
+    }
+}

@@ -1,0 +1,257 @@
+//! The entry that makes a client start the server: a command, its arguments, its environment.
+//!
+//! A token is never put in: client configurations are copied, synchronised and pasted into bug reports.
+
+use std::path::Path;
+
+use mcp_server::config::setting::{self, Setting};
+use mcp_server::config::{AuthSetting, Config, Flags};
+use mcp_server::env::Environment;
+use serde_json::{Map, Value, json};
+
+use crate::args::ServerArgs;
+use crate::failure::Failure;
+
+/// A server's entry in a client's configuration.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    fields: Map<String, Value>,
+    auth: Auth,
+}
+
+/// What the entry means for callers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Auth {
+    Open,
+    NeedsToken { has_source: bool },
+}
+
+impl Entry {
+    /// The entry that `args` ask for, on top of the one that is there: what they do not mention stays.
+    ///
+    /// It is refused unless a server started with it would run as asked.
+    pub fn new(
+        existing: Option<&Map<String, Value>>,
+        command: &Path,
+        args: &ServerArgs,
+        env: &Environment,
+    ) -> Result<Self, Failure> {
+        let mut fields = existing.cloned().unwrap_or_default();
+        let mut variables = variables(&fields)?;
+        for (name, value) in asked_for(args) {
+            variables.insert(name.to_owned(), Value::from(value));
+        }
+        for name in CARRIED {
+            if let Some(path) = env.get(name) {
+                let path = std::path::absolute(path).unwrap_or_else(|_| path.into());
+                variables.insert(name.to_owned(), Value::from(path.display().to_string()));
+            }
+        }
+        let auth = check(&variables, args, env)?;
+        fields.insert("command".to_owned(), Value::from(command.display().to_string()));
+        fields.insert("args".to_owned(), json!([]));
+        fields.insert("env".to_owned(), Value::Object(variables));
+        Ok(Self { fields, auth })
+    }
+
+    /// The entry as it is written.
+    pub const fn fields(&self) -> &Map<String, Value> {
+        &self.fields
+    }
+
+    /// The entry as it may be shown: without values that are secret or that M4 does not know.
+    pub fn shown(&self) -> Value {
+        let env = self.fields.get("env").and_then(Value::as_object).into_iter().flatten();
+        let env: Map<String, Value> = env
+            .map(|(name, value)| {
+                let plain = CARRIED.contains(&name.as_str())
+                    || Setting::by_env(name).is_some_and(|setting| !setting.secret);
+                (name.clone(), if plain { value.clone() } else { Value::from("[redacted]") })
+            })
+            .collect();
+        json!({ "command": self.fields.get("command"), "args": self.fields.get("args"), "env": env })
+    }
+
+    /// What the user still has to do so that calls are let in.
+    pub fn advice(&self) -> Option<&'static str> {
+        match self.auth {
+            Auth::NeedsToken { has_source: false } => Some(
+                "no token was written: set M4_OAUTH2_TOKEN_FILE to a file that holds the access token and run this again, \
+                 or give the client M4_OAUTH2_TOKEN",
+            ),
+            Auth::Open | Auth::NeedsToken { has_source: true } => None,
+        }
+    }
+}
+
+fn variables(fields: &Map<String, Value>) -> Result<Map<String, Value>, Failure> {
+    match fields.get("env") {
+        None => Ok(Map::new()),
+        Some(Value::Object(variables)) if variables.values().all(Value::is_string) => Ok(variables.clone()),
+        Some(_) => Err(Failure::mendable(
+            "the server's `env` in the client's configuration is not an object of texts",
+            "correct it or remove the server's entry; nothing was changed",
+        )),
+    }
+}
+
+fn asked_for(args: &ServerArgs) -> Vec<(&'static str, String)> {
+    let switch = match (args.enable_oauth2, args.disable_oauth2) {
+        (true, _) => Some("true".to_owned()),
+        (false, true) => Some("false".to_owned()),
+        (false, false) => None,
+    };
+    [
+        (setting::OAUTH2_ENABLED.env, switch),
+        (setting::OAUTH2_ISSUER_URL.env, args.oauth2_issuer.clone()),
+        (setting::OAUTH2_AUDIENCE.env, args.oauth2_audience.clone()),
+        (setting::OAUTH2_REQUIRED_SCOPES.env, args.oauth2_scopes.clone()),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some((name, value?)))
+    .collect()
+}
+
+/// Loads the configuration as the server will.
+fn check(variables: &Map<String, Value>, args: &ServerArgs, env: &Environment) -> Result<Auth, Failure> {
+    let pairs = variables.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)));
+    let mut seen = Environment::from_pairs(pairs);
+    if let Some(dirs) = env.base_dirs() {
+        seen = seen.with_base_dirs(dirs.clone());
+    }
+    let config = Config::load(&seen, &Flags::new());
+    let given = |setting: &Setting| {
+        config.shown().iter().any(|shown| shown.setting.key == setting.key && shown.value.is_some())
+    };
+    let complete = given(&setting::OAUTH2_ISSUER_URL) && given(&setting::OAUTH2_AUDIENCE);
+    if args.enable_oauth2 && !complete {
+        return Err(Failure::usage(
+            "--enable-oauth2 needs an issuer and an audience",
+            "add --oauth2-issuer https://your-auth-provider.com --oauth2-audience m4-api",
+        ));
+    }
+    let details =
+        args.oauth2_issuer.is_some() || args.oauth2_audience.is_some() || args.oauth2_scopes.is_some();
+    match config.auth {
+        AuthSetting::Misconfigured(errors) if details => Err(Failure::Usage(Box::new(errors))),
+        AuthSetting::Misconfigured(errors) => Err(errors.into()),
+        AuthSetting::Disabled if details => {
+            Err(Failure::usage("OAuth2 settings are given, but OAuth2 is not enabled", "add --enable-oauth2"))
+        }
+        AuthSetting::Disabled => Ok(Auth::Open),
+        AuthSetting::Enabled(auth) => {
+            let token = &auth.token;
+            let has_source = token.token.is_some() || token.file.is_some() || token.command.is_some();
+            Ok(Auth::NeedsToken { has_source })
+        }
+    }
+}
+
+/// What tells the server where things are. A client starts it without the user's shell, so the entry carries it.
+const CARRIED: [&str; 4] = ["M4_CONFIG", "M4_HOME", "M4_DATA_DIR", "M4_OAUTH2_TOKEN_FILE"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit_code::Exit;
+
+    fn args(oauth2: &[&str]) -> ServerArgs {
+        use clap::Parser;
+        #[derive(Parser)]
+        struct Typed {
+            #[command(flatten)]
+            args: ServerArgs,
+        }
+        Typed::try_parse_from(["m4"].iter().chain(oauth2)).unwrap().args
+    }
+
+    fn entry(existing: Option<Value>, typed: &[&str], env: &[(&str, &str)]) -> Result<Entry, Failure> {
+        let existing = existing.map(|value| value.as_object().unwrap().clone());
+        let env = Environment::from_pairs(env.iter().copied());
+        Entry::new(existing.as_ref(), Path::new("/bin/m4-mcp-server"), &args(typed), &env)
+    }
+
+    const QUICK: [&str; 5] = [
+        "--enable-oauth2",
+        "--oauth2-issuer",
+        "https://your-auth-provider.com",
+        "--oauth2-audience",
+        "m4-api",
+    ];
+
+    #[test]
+    fn the_quick_set_up_makes_the_documented_variables() {
+        let entry = entry(None, &QUICK, &[]).unwrap();
+        assert_eq!(
+            entry.shown(),
+            json!({"command": "/bin/m4-mcp-server", "args": [], "env": {
+                "M4_OAUTH2_ENABLED": "true",
+                "M4_OAUTH2_ISSUER_URL": "https://your-auth-provider.com",
+                "M4_OAUTH2_AUDIENCE": "m4-api",
+            }})
+        );
+        assert!(entry.advice().unwrap().contains("M4_OAUTH2_TOKEN_FILE"));
+    }
+
+    #[test]
+    fn enabling_without_issuer_or_audience_is_a_usage_error() {
+        for typed in [
+            &QUICK[..1],
+            &QUICK[..3],
+            &[QUICK[0], QUICK[3], QUICK[4]],
+            &QUICK[1..],
+            &["--oauth2-scopes", "a"],
+        ] {
+            assert_eq!(entry(None, typed, &[]).unwrap_err().exit(), Exit::Usage, "{typed:?}");
+        }
+        let bad = ["--enable-oauth2", "--oauth2-issuer", "http://x.example", "--oauth2-audience", "a"];
+        assert_eq!(entry(None, &bad, &[]).unwrap_err().exit(), Exit::Usage);
+    }
+
+    #[test]
+    fn a_rerun_keeps_what_it_does_not_mention() {
+        let before = json!({"command": "uvx", "args": ["m4-infra"], "disabled": true, "env": {
+            "M4_OAUTH2_ENABLED": "true", "M4_OAUTH2_ISSUER_URL": "https://i.example", "M4_OAUTH2_AUDIENCE": "old",
+            "M4_OAUTH2_TOKEN": "s3cr3t", "OTHER": "x",
+        }});
+        let entry = entry(Some(before), &["--oauth2-audience", "new"], &[]).unwrap();
+        let fields = entry.fields();
+        assert_eq!(fields["disabled"], json!(true));
+        assert_eq!(fields["args"], json!([]));
+        assert_eq!(fields["env"]["M4_OAUTH2_AUDIENCE"], "new");
+        assert_eq!(fields["env"]["M4_OAUTH2_ISSUER_URL"], "https://i.example");
+        assert_eq!(fields["env"]["OTHER"], "x");
+        assert!(!entry.shown().to_string().contains("s3cr3t"));
+        assert_eq!(entry.advice(), None);
+    }
+
+    #[test]
+    fn the_callers_token_is_never_written_but_its_file_is_named() {
+        let env = [("M4_OAUTH2_TOKEN", "s3cr3t"), ("M4_OAUTH2_TOKEN_FILE", "/t"), ("M4_DATA_DIR", "/d")];
+        let entry = entry(None, &QUICK, &env).unwrap();
+        let written = Value::Object(entry.fields().clone()).to_string();
+        assert!(!written.contains("s3cr3t"), "{written}");
+        assert_eq!(entry.fields()["env"]["M4_OAUTH2_TOKEN_FILE"], "/t");
+        assert_eq!(entry.fields()["env"]["M4_DATA_DIR"], "/d");
+        assert_eq!(entry.advice(), None);
+    }
+
+    #[test]
+    fn disabling_says_so_rather_than_forgetting() {
+        let before = json!({"env": {
+            "M4_OAUTH2_ENABLED": "true", "M4_OAUTH2_ISSUER_URL": "https://i.example", "M4_OAUTH2_AUDIENCE": "a",
+        }});
+        let entry = entry(Some(before), &["--disable-oauth2"], &[]).unwrap();
+        assert_eq!(entry.fields()["env"]["M4_OAUTH2_ENABLED"], "false");
+        assert_eq!(entry.fields()["env"]["M4_OAUTH2_AUDIENCE"], "a");
+    }
+
+    #[test]
+    fn an_entry_that_would_not_start_is_refused() {
+        for env in [json!("x"), json!({"A": 1})] {
+            assert!(entry(Some(json!({"env": env})), &[], &[]).is_err());
+        }
+        let broken = json!({"env": {"M4_OAUTH2_ENABLED": "perhaps"}});
+        assert_eq!(entry(Some(broken), &[], &[]).unwrap_err().exit(), Exit::Mendable);
+    }
+}

@@ -1,0 +1,5 @@
+//! The configuration files of MCP clients.
+
+pub mod claude_desktop;
+pub mod entry;
+pub mod json_text;

@@ -1,0 +1,123 @@
+//! `m4 backend`: shows the engine that answers queries, or stores another choice.
+
+use mcp_server::config::backend::is_project_id;
+use mcp_server::config::{BackendKind, Config, ConfigFile, Flags, setting};
+use mcp_server::env::Environment;
+
+use crate::Outcome;
+use crate::args::BackendArgs;
+use crate::failure::Failure;
+use crate::output::Printer;
+use crate::settings;
+
+pub(super) fn run(args: &BackendArgs, env: &Environment, printer: &Printer) -> Outcome {
+    match args.kind {
+        Some(kind) => choose(kind, args.project_id.as_deref(), env, printer),
+        None => show(env, printer),
+    }
+}
+
+fn show(env: &Environment, printer: &Printer) -> Outcome {
+    let config = Config::load(env, &Flags::new());
+    if let Some(problem) =
+        config.problems().problems().iter().find(|problem| is_about_backend(&problem.place))
+    {
+        return Err(Failure::mendable(problem.to_string(), problem.hint.clone().unwrap_or_default()));
+    }
+    printer.data(config.backend.kind)?;
+    if let Some(project) = &config.backend.project_id {
+        printer.note(format_args!("project: {project}"));
+    }
+    for shown in config.shown().iter().filter(|shown| shown.setting.key == setting::BACKEND.key) {
+        printer.note(format_args!("from: {}", shown.origin));
+    }
+    Ok(())
+}
+
+fn choose(kind: BackendKind, project: Option<&str>, env: &Environment, printer: &Printer) -> Outcome {
+    if let Some(project) = project {
+        if kind != BackendKind::BigQuery {
+            return Err(Failure::usage(
+                "--project-id goes with bigquery",
+                "leave it out, or choose bigquery",
+            ));
+        }
+        if !is_project_id(project) {
+            return Err(Failure::usage(
+                format!("`{}` is not a Google Cloud project ID", project.escape_debug()),
+                "`gcloud projects list` shows the IDs",
+            ));
+        }
+    }
+    let file = ConfigFile::locate(env).ok_or_else(|| {
+        Failure::mendable("there is no home folder to store settings in", "set M4_CONFIG or M4_HOME")
+    })?;
+    let mut changes = vec![(&setting::BACKEND, Some(kind.name()))];
+    if project.is_some() {
+        changes.push((&setting::PROJECT_ID, project));
+    }
+    settings::store(&file.path, &changes)?;
+    printer.note(format_args!("backend {kind} stored in {}", file.path.display()));
+    for (setting, value) in changes {
+        let overriding = env.lookup(setting.env).filter(|(_, in_env)| Some(*in_env) != value);
+        if let Some((name, _)) = overriding {
+            printer.warning(format_args!("{name} is set and overrides what was stored"));
+        }
+    }
+    Ok(())
+}
+
+fn is_about_backend(place: &str) -> bool {
+    [&setting::BACKEND, &setting::PROJECT_ID].iter().any(|setting| {
+        place == setting.key || place == setting.env || place == setting.env.replace("M4_", "M3_")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::Kept;
+
+    fn run_in(
+        home: &std::path::Path,
+        kind: Option<BackendKind>,
+        project: Option<&str>,
+        more: &[(&str, &str)],
+    ) -> (String, String, Outcome) {
+        let pairs = [("M4_HOME", home.to_str().unwrap())];
+        let env = Environment::from_pairs(pairs.iter().chain(more).copied());
+        let (out, err) = (Kept::default(), Kept::default());
+        let printer = Printer::to(out.clone(), err.clone(), false);
+        let args = BackendArgs { kind, project_id: project.map(str::to_owned) };
+        let outcome = run(&args, &env, &printer);
+        (out.text(), err.text(), outcome)
+    }
+
+    #[test]
+    fn a_choice_is_stored_and_shown() {
+        let home = tempfile::tempdir().unwrap();
+        assert_eq!(run_in(home.path(), None, None, &[]).0, "duckdb\n");
+        run_in(home.path(), Some(BackendKind::BigQuery), Some("my-project"), &[]).2.unwrap();
+        let (out, err, _) = run_in(home.path(), None, None, &[]);
+        assert_eq!(out, "bigquery\n");
+        assert!(err.contains("project: my-project"), "{err}");
+    }
+
+    #[test]
+    fn an_override_in_the_environment_is_pointed_out() {
+        let home = tempfile::tempdir().unwrap();
+        let (_, err, _) = run_in(home.path(), Some(BackendKind::DuckDb), None, &[("M3_BACKEND", "bigquery")]);
+        assert!(err.contains("warning: M3_BACKEND is set and overrides"), "{err}");
+        assert!(run_in(home.path(), None, None, &[("M4_BACKEND", "postgres")]).2.is_err());
+    }
+
+    #[test]
+    fn a_project_must_make_sense() {
+        let home = tempfile::tempdir().unwrap();
+        for (kind, project) in [(BackendKind::DuckDb, "my-project"), (BackendKind::BigQuery, "My Project")] {
+            let outcome = run_in(home.path(), Some(kind), Some(project), &[]).2;
+            assert_eq!(outcome.unwrap_err().exit(), crate::exit_code::Exit::Usage);
+        }
+        assert!(!home.path().join("config.toml").exists());
+    }
+}

@@ -1,0 +1,67 @@
+//! `m4 doctor`: what is wrong with this set-up, why, and what mends it.
+
+mod config;
+mod finding;
+mod programs;
+mod token;
+
+use std::path::Path;
+
+use mcp_server::config::{Config, Flags};
+use mcp_server::env::Environment;
+
+use self::finding::{Finding, Status};
+use crate::Outcome;
+use crate::args::DoctorArgs;
+use crate::failure::Failure;
+use crate::output::Printer;
+
+/// Prints every finding; fails when one of them keeps M4 from working.
+pub(super) fn run(args: &DoctorArgs, env: &Environment, printer: &Printer) -> Outcome {
+    let findings = findings(crate::programs::own().as_deref(), env);
+    if args.json {
+        printer.json(&findings)?;
+    } else {
+        for finding in &findings {
+            printer.data(finding)?;
+        }
+    }
+    if findings.iter().any(|finding| finding.status == Status::Fail) {
+        Err(Failure::Reported)
+    } else {
+        Ok(())
+    }
+}
+
+fn findings(own: Option<&Path>, env: &Environment) -> Vec<Finding> {
+    let config = Config::load(env, &Flags::new());
+    let mut findings = config::check(&config);
+    findings.extend(token::check(&config));
+    findings.extend(programs::check(own, env));
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit_code::Exit;
+    use crate::output::Kept;
+
+    #[test]
+    fn a_broken_set_up_fails_and_names_what_mends_it() {
+        let env = Environment::from_pairs([
+            ("M4_DATA_DIR", "/does/not/exist"),
+            ("M4_OAUTH2_ENABLED", "treu"),
+            ("M4_OAUTH2_TOKEN", "s3cr3t"),
+        ]);
+        for json in [false, true] {
+            let out = Kept::default();
+            let printer = Printer::to(out.clone(), std::io::sink(), false);
+            let failure = run(&DoctorArgs { json }, &env, &printer).unwrap_err();
+            assert_eq!(failure.exit(), Exit::Mendable);
+            assert!(out.text().contains("M4_OAUTH2_ENABLED is neither true nor false"), "{}", out.text());
+            assert!(out.text().contains("write true, 1, yes or on"), "{}", out.text());
+            assert!(!out.text().contains("s3cr3t"));
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! What the commands do.
+
+mod backend;
+mod config;
+mod config_show;
+mod doctor;
+
+use mcp_server::env::Environment;
+
+use crate::Outcome;
+use crate::args::Command;
+use crate::output::Printer;
+
+/// Does what was asked.
+pub fn run(command: &Command, env: &Environment, printer: &Printer) -> Outcome {
+    match command {
+        Command::Backend(args) => backend::run(args, env, printer),
+        Command::Config(args) => config::run(args, env, printer),
+        Command::Doctor(args) => doctor::run(args, env, printer),
+    }
+}
