@@ -13,27 +13,27 @@ use crate::config::{Flags, setting};
     version,
     after_help = "MCP clients start this program; `m4 config claude` writes the entry for one.\nSettings come from flags, M4_* variables and the configuration file, in this order: `m4 config show` lists them."
 )]
-pub struct Args {
+pub(crate) struct Args {
     /// Backend that answers queries: duckdb or bigquery
     #[arg(long, value_name = "NAME")]
-    pub backend: Option<String>,
+    pub(crate) backend: Option<String>,
     /// Google Cloud project that pays for BigQuery queries
     #[arg(long, value_name = "ID")]
-    pub project_id: Option<String>,
+    pub(crate) project_id: Option<String>,
     /// Dataset a call means when it names none
     #[arg(long, value_name = "NAME")]
-    pub dataset: Option<String>,
+    pub(crate) dataset: Option<String>,
     /// Directory of the databases
     #[arg(long, value_name = "DIR")]
-    pub data_dir: Option<PathBuf>,
+    pub(crate) data_dir: Option<PathBuf>,
     /// What to log: error, warn, info, debug, trace, or target=level pairs
     #[arg(long, value_name = "LEVEL")]
-    pub log: Option<String>,
+    pub(crate) log: Option<String>,
 }
 
 impl Args {
     /// The flags that were given, as a layer of the configuration.
-    pub fn flags(self) -> Flags {
+    pub(crate) fn flags(self) -> Flags {
         let data_dir = self.data_dir.map(|path| path.to_string_lossy().into_owned());
         Flags::new()
             .with(&setting::BACKEND, "--backend", self.backend)

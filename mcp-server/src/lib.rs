@@ -18,7 +18,6 @@ pub mod sql;
 pub mod tools;
 pub mod transport;
 
-use std::error::Error;
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;

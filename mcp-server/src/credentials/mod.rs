@@ -88,6 +88,20 @@ pub enum CredentialError {
     CommandUnsupported,
 }
 
+impl CredentialError {
+    /// What is wrong, for a caller who may not learn local paths.
+    pub(crate) const fn for_callers(&self) -> &'static str {
+        match self {
+            Self::Unreadable { .. } => "the token file cannot be read",
+            Self::NotAFile(_) => "the token file is not a regular file",
+            Self::TooLarge { .. } => "the token file is too large",
+            Self::Empty(_) => "the token file is empty",
+            Self::NotAToken(_) => "the token file does not hold one token",
+            Self::CommandUnsupported => "M4_OAUTH2_TOKEN_COMMAND is not supported yet",
+        }
+    }
+}
+
 impl Explain for CredentialError {
     fn hint(&self) -> Option<String> {
         let hint = match self {

@@ -23,10 +23,10 @@ pub(super) struct ListOutput {
 /// A dataset in a list.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct DatasetOutput {
-    name: String,
+    pub(super) name: String,
     description: String,
     /// Whether it can be queried now.
-    set_up: bool,
+    pub(super) set_up: bool,
     /// Whether every row is invented.
     synthetic: bool,
     /// Kinds of data it holds, such as tabular or notes.

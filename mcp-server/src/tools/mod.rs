@@ -161,7 +161,10 @@ impl Counted for Answer {
 }
 
 fn resources(limits: &Limits) -> Resources {
-    Resources { memory_bytes: limits.memory, threads: limits.threads }
+    Resources {
+        memory_mib: u32::try_from(limits.memory >> 20).unwrap_or(u32::MAX),
+        threads: u16::try_from(limits.threads).unwrap_or(u16::MAX),
+    }
 }
 
 fn query_limits(limits: &Limits) -> QueryLimits {

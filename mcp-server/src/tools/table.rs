@@ -66,7 +66,7 @@ pub(super) async fn run(toolbox: &Toolbox, _proof: &Granted, args: &TableArgs) -
         let _ = writeln!(text, "{} {}{required}", column.name, column.type_name);
     }
     if let Some(sample) = &table.sample {
-        let _ = write!(text, "\nFirst rows:\n{}", sample.rows_to_text());
+        let _ = write!(text, "\nFirst rows:\n{}", sample.to_text());
     }
     let output = TableOutput {
         dataset: dataset.name,
