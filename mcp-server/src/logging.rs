@@ -9,7 +9,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::config::{AuthSetting, Config};
+use crate::config::{AuthSetting, Config, Origin, Shown, setting};
 use crate::error::Explain;
 
 /// Starts logging as configured, then logs the configuration's own warnings.
@@ -40,6 +40,13 @@ pub fn start(config: &Config) -> Result<(), LoggingError> {
         tracing::error!(target: "m4::config", "{problem}");
     }
     Ok(())
+}
+
+/// For commands, whose stderr is for people: logs only where the configuration names a level or a file.
+pub fn start_if_asked_for(config: &Config) -> Result<(), LoggingError> {
+    let keys = [setting::LOG.key, setting::LOG_FILE.key];
+    let is_given = |shown: &Shown| keys.contains(&shown.setting.key) && shown.origin != Origin::Default;
+    if config.shown().iter().any(is_given) { start(config) } else { Ok(()) }
 }
 
 /// The configured directives, more of our own where OAuth2 is to be debugged, and never below `info` from the libraries

@@ -1,5 +1,7 @@
 //! Authorization server metadata: where to look for it and what to take from it (RFC 8414, OpenID Connect Discovery).
 
+use std::fmt;
+
 use serde::Deserialize;
 use url::Url;
 
@@ -54,6 +56,12 @@ impl Issuer {
         let mut url = self.0.url().clone();
         url.set_path(path);
         url
+    }
+}
+
+impl fmt::Display for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 

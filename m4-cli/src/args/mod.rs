@@ -65,6 +65,12 @@ pub enum Command {
     Config(Box<ConfigArgs>),
     /// Say what is wrong with this set-up, and what mends it
     Doctor(DoctorArgs),
+    /// Set up a dataset
+    Init(InitArgs),
+    /// Run one read-only query
+    Query(QueryArgs),
+    /// Show backend, authentication and datasets
+    Status(StatusArgs),
 }
 
 #[cfg(test)]

@@ -19,8 +19,8 @@ pub struct QueryArgs {
     #[arg(long)]
     pub json: bool,
     /// The most rows to print
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub limit: Option<u64>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: Option<u32>,
 }
 
 impl QueryArgs {

@@ -4,6 +4,9 @@ mod backend;
 mod config;
 mod config_show;
 mod doctor;
+mod init;
+mod query;
+mod status;
 
 use mcp_server::env::Environment;
 
@@ -17,5 +20,8 @@ pub fn run(command: &Command, env: &Environment, printer: &Printer) -> Outcome {
         Command::Backend(args) => backend::run(args, env, printer),
         Command::Config(args) => config::run(args, env, printer),
         Command::Doctor(args) => doctor::run(args, env, printer),
+        Command::Init(args) => init::run(args, env, printer),
+        Command::Query(args) => query::run(args, env, printer),
+        Command::Status(args) => status::run(args, env, printer),
     }
 }

@@ -83,7 +83,7 @@ fn style(has_total: bool) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
-const WITH_TOTAL: &str = "{prefix} [{bar:30}] {pos}/{len} {eta} {wide_msg}";
+const WITH_TOTAL: &str = "{prefix} [{bar:30}] {percent}% {eta} {wide_msg}";
 const WITHOUT_TOTAL: &str = "{spinner} {prefix} {elapsed} {wide_msg}";
 const TICK: Duration = Duration::from_millis(100);
 

@@ -23,7 +23,7 @@ impl ResultSet {
     }
 
     /// The last line of [`ResultSet::to_text`].
-    fn footer(&self) -> String {
+    pub fn footer(&self) -> String {
         let shown = match self.rows.len() {
             0 => "no rows".to_owned(),
             1 => "1 row".to_owned(),
