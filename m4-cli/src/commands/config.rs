@@ -60,18 +60,23 @@ fn write_claude(args: &ClaudeArgs, server: &Path, env: &Environment, printer: &P
         printer.note(format_args!("would write to {}:", path.display()));
         printer.json(&json!({ "mcpServers": { name: entry.shown() } }))?;
     } else {
-        match document.write(name, entry.fields(), clock::wall_now())? {
-            Written::Unchanged => printer.note(format_args!("{} already says this", path.display())),
-            Written::New => printer.note(format_args!("wrote {}", path.display())),
-            Written::Replaced(backup) => {
-                printer.note(format_args!("wrote {}", path.display()));
-                printer.note(format_args!("the old file is {}", backup.display()));
-            }
-        }
-        printer.note("restart Claude Desktop to use it");
+        let written = document.write(name, entry.fields(), clock::wall_now())?;
+        tell(&written, &path, printer);
     }
     advise(&entry, printer);
     Ok(())
+}
+
+fn tell(written: &Written, path: &Path, printer: &Printer) {
+    if *written == Written::Unchanged {
+        printer.note(format_args!("{} already says this", path.display()));
+        return;
+    }
+    printer.note(format_args!("wrote {}", path.display()));
+    if let Written::Replaced(old) = written {
+        printer.note(format_args!("the old file is {}", old.display()));
+    }
+    printer.note("restart Claude Desktop to use it");
 }
 
 fn server_name(args: &ServerArgs) -> Result<&str, Failure> {
