@@ -49,3 +49,26 @@ fn main_with(env: &Environment, arguments: Vec<std::ffi::OsString>) -> Exit {
 
 /// What a command comes to.
 pub type Outcome = Result<(), Failure>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit_code::{MENDABLE, SUCCESS, USAGE};
+
+    fn exit(line: &[&str], env: &[(&str, &str)]) -> Exit {
+        let arguments = std::iter::once("m4").chain(line.iter().copied()).map(Into::into).collect();
+        main_with(&Environment::from_pairs(env.iter().copied()), arguments)
+    }
+
+    #[test]
+    fn exit_codes_tell_what_the_user_can_do() {
+        assert_eq!(exit(&["--version"], &[]), Exit::Success);
+        assert_eq!(exit(&["--help"], &[]), Exit::Success);
+        assert_eq!(exit(&[], &[]), Exit::Usage);
+        assert_eq!(exit(&["backend", "postgres"], &[]), Exit::Usage);
+        assert_eq!(exit(&["backend", "duckdb", "--project-id", "my-project"], &[]), Exit::Usage);
+        assert_eq!(exit(&["backend", "duckdb"], &[]), Exit::Mendable);
+        assert_eq!(exit(&["backend"], &[("M4_DATA_DIR", "/d")]), Exit::Success);
+        assert_eq!((SUCCESS, MENDABLE, USAGE), (0, 1, 2));
+    }
+}

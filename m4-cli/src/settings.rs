@@ -20,7 +20,9 @@ pub fn store(path: &Path, changes: &[(&'static Setting, Option<&str>)]) -> Resul
     };
     let mut document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| {
         // Its `Display` quotes the line, which may hold a secret.
-        SettingsError::NotToml { path: place(), message: error.message().to_owned() }
+        let line =
+            error.span().map_or(1, |span| 1 + text[..span.start.min(text.len())].matches('\n').count());
+        SettingsError::NotToml { path: place(), line, message: error.message().to_owned() }
     })?;
     for (setting, change) in changes {
         apply(&mut document, setting, *change)
@@ -46,10 +48,12 @@ pub enum SettingsError {
         source: std::io::Error,
     },
     /// The file is not TOML.
-    #[error("{path} is not valid TOML: {message}")]
+    #[error("{path} is not valid TOML at line {line}: {message}")]
     NotToml {
         /// The file.
         path: String,
+        /// The line, counted from 1.
+        line: usize,
         /// What the parser says, without the text.
         message: String,
     },

@@ -4,6 +4,8 @@ use serde::Serialize;
 use serde_json::ser::{PrettyFormatter, Serializer};
 use serde_json::{Map, Value};
 
+use super::strict_json::Strict;
+
 /// An object and the way its text was laid out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JsonText {
@@ -31,8 +33,9 @@ impl JsonText {
             Map::new()
         } else {
             match serde_json::from_str(json) {
-                Ok(Value::Object(object)) => object,
-                Ok(_) => return Err(NotAnObject::OtherValue),
+                Ok(Strict(Value::Object(object))) => object,
+                Ok(Strict(_)) => return Err(NotAnObject::OtherValue),
+                Err(error) if error.is_data() => return Err(NotAnObject::RepeatedKey { line: error.line() }),
                 Err(error) => {
                     let (line, column) = (error.line(), error.column());
                     return Err(NotAnObject::NotJson { line, column });
@@ -75,6 +78,12 @@ pub enum NotAnObject {
         line: usize,
         /// Counted from 1.
         column: usize,
+    },
+    /// It names a key twice, and only one of the two could be kept.
+    #[error("it names a key twice in one object, at line {line}")]
+    RepeatedKey {
+        /// Counted from 1.
+        line: usize,
     },
     /// It is JSON, but something else than an object.
     #[error("it is JSON, but not an object")]
@@ -124,6 +133,7 @@ mod tests {
         for text in ["[]", "\"x\"", "1", "null"] {
             assert_eq!(JsonText::parse(text), Err(NotAnObject::OtherValue));
         }
+        assert_eq!(JsonText::parse("{\"a\": 1,\n\"a\": 2}"), Err(NotAnObject::RepeatedKey { line: 2 }));
         for text in ["{", "{\"a\": 1,}", "// comment\n{}", "{} {}", "{'a': 1}"] {
             assert!(matches!(JsonText::parse(text), Err(NotAnObject::NotJson { .. })), "{text}");
         }

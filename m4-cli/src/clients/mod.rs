@@ -3,3 +3,4 @@
 pub mod claude_desktop;
 pub mod entry;
 pub mod json_text;
+mod strict_json;

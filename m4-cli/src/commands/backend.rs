@@ -1,7 +1,7 @@
 //! `m4 backend`: shows the engine that answers queries, or stores another choice.
 
 use mcp_server::config::backend::is_project_id;
-use mcp_server::config::{BackendKind, Config, ConfigFile, Flags, setting};
+use mcp_server::config::{AuthSetting, BackendKind, Config, ConfigFile, Flags, setting};
 use mcp_server::env::Environment;
 
 use crate::Outcome;
@@ -19,6 +19,11 @@ pub(super) fn run(args: &BackendArgs, env: &Environment, printer: &Printer) -> O
 
 fn show(env: &Environment, printer: &Printer) -> Outcome {
     let config = Config::load(env, &Flags::new());
+    if let AuthSetting::Misconfigured(errors) = &config.auth
+        && errors.problems().iter().any(|problem| problem.file.is_some())
+    {
+        return Err(errors.clone().into());
+    }
     if let Some(problem) =
         config.problems().problems().iter().find(|problem| is_about_backend(&problem.place))
     {
@@ -109,6 +114,14 @@ mod tests {
         let (_, err, _) = run_in(home.path(), Some(BackendKind::DuckDb), None, &[("M3_BACKEND", "bigquery")]);
         assert!(err.contains("warning: M3_BACKEND is set and overrides"), "{err}");
         assert!(run_in(home.path(), None, None, &[("M4_BACKEND", "postgres")]).2.is_err());
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_not_taken_for_the_default() {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::write(home.path().join("config.toml"), "[backend\nname = 'bigquery'").unwrap();
+        let (out, _, outcome) = run_in(home.path(), None, None, &[]);
+        assert_eq!((out.as_str(), outcome.unwrap_err().exit()), ("", crate::exit_code::Exit::Mendable));
     }
 
     #[test]

@@ -29,20 +29,24 @@ fn print(args: &ConfigArgs, server: &Path, env: &Environment, printer: &Printer)
     let whole = json!({ "mcpServers": { name: entry.fields() } });
     match &args.output {
         None => printer.json(&whole)?,
-        Some(path) => {
-            let exists = |source| {
-                Failure::io(
-                    format!("cannot write {}", path.display()),
-                    "choose a file that you may write",
-                    source,
-                )
-            };
-            let text = format!("{whole:#}\n");
-            files::write(path, text.as_bytes(), None).map_err(exists)?;
-            printer.note(format_args!("wrote {}", path.display()));
-        }
+        Some(path) => write_new(path, &format!("{whole:#}\n"), printer)?,
     }
     advise(&entry, printer);
+    Ok(())
+}
+
+/// Writes a file that does not exist yet: one that does may hold other servers.
+fn write_new(path: &Path, text: &str, printer: &Printer) -> Outcome {
+    if path.symlink_metadata().is_ok() {
+        return Err(Failure::mendable(
+            format!("{} exists already", path.display()),
+            format!("choose a new file, or add to this one: m4 config claude --output '{}'", path.display()),
+        ));
+    }
+    files::write(path, text.as_bytes(), None).map_err(|source| {
+        Failure::io(format!("cannot write {}", path.display()), "choose a file that you may write", source)
+    })?;
+    printer.note(format_args!("wrote {}", path.display()));
     Ok(())
 }
 
@@ -60,18 +64,23 @@ fn write_claude(args: &ClaudeArgs, server: &Path, env: &Environment, printer: &P
         printer.note(format_args!("would write to {}:", path.display()));
         printer.json(&json!({ "mcpServers": { name: entry.shown() } }))?;
     } else {
-        match document.write(name, entry.fields(), clock::wall_now())? {
-            Written::Unchanged => printer.note(format_args!("{} already says this", path.display())),
-            Written::New => printer.note(format_args!("wrote {}", path.display())),
-            Written::Replaced(backup) => {
-                printer.note(format_args!("wrote {}", path.display()));
-                printer.note(format_args!("the old file is {}", backup.display()));
-            }
-        }
-        printer.note("restart Claude Desktop to use it");
+        let written = document.write(name, entry.fields(), clock::wall_now())?;
+        tell(&written, &path, printer);
     }
     advise(&entry, printer);
     Ok(())
+}
+
+fn tell(written: &Written, path: &Path, printer: &Printer) {
+    if *written == Written::Unchanged {
+        printer.note(format_args!("{} already says this", path.display()));
+        return;
+    }
+    printer.note(format_args!("wrote {}", path.display()));
+    if let Written::Replaced(old) = written {
+        printer.note(format_args!("the old file is {}", old.display()));
+    }
+    printer.note("restart Claude Desktop to use it");
 }
 
 fn server_name(args: &ServerArgs) -> Result<&str, Failure> {
@@ -141,6 +150,18 @@ mod tests {
         }
         "#);
         assert!(err.text().starts_with("no token was written"), "{}", err.text());
+    }
+
+    #[test]
+    fn a_file_that_exists_is_not_overwritten_with_ours_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.json");
+        let (_, _, printer) = printer();
+        let line = ["-o", path.to_str().unwrap()];
+        print(&typed(&line), Path::new(SERVER), &Environment::default(), &printer).unwrap();
+        std::fs::write(&path, "{\"mcpServers\": {\"other\": {}}}").unwrap();
+        assert!(print(&typed(&line), Path::new(SERVER), &Environment::default(), &printer).is_err());
+        assert!(std::fs::read_to_string(&path).unwrap().contains("other"));
     }
 
     #[test]

@@ -135,7 +135,7 @@ fn read_auth(
     // A value that is no boolean was given by somebody who wanted something: read on as if it said true.
     let switched_on = enabled.unwrap_or(true);
     let switched_off = !switched_on && reader.is_given(&setting::OAUTH2_ENABLED);
-    let auth = auth::read(reader, switched_on);
+    let auth = auth::read(reader, enabled == Some(true));
     let problems = std::mem::take(&mut reader.problems);
 
     if !structural.is_empty() || (!problems.is_empty() && !switched_off) {

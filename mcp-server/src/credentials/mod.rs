@@ -9,7 +9,6 @@ use std::path::PathBuf;
 
 use auth_core::secret::Secret;
 
-use self::file::TokenFile;
 use crate::config::AuthConfig;
 use crate::error::Explain;
 
@@ -21,7 +20,7 @@ pub struct TokenSource(Source);
 enum Source {
     None,
     Fixed(Secret),
-    File(TokenFile),
+    File(PathBuf),
     Command,
 }
 
@@ -32,7 +31,7 @@ impl TokenSource {
         Self(if let Some(token) = &settings.token {
             Source::Fixed(token.clone())
         } else if let Some(path) = &settings.file {
-            Source::File(TokenFile::new(path.clone()))
+            Source::File(path.clone())
         } else if settings.command.is_some() {
             Source::Command
         } else {
@@ -42,13 +41,13 @@ impl TokenSource {
 
     /// The token as it is now, `Bearer ` prefix and all; `None` when no source is set.
     ///
-    /// A file is looked at on every call and read again when it changed. It is small and local, so the read blocks for
-    /// microseconds; on a runtime where even that matters (a network file system), call it from `spawn_blocking`.
+    /// A file is read on every call, so a new token counts from the next call on. It is small and local, so this blocks for
+    /// microseconds; where it may lie on a network file system, call it from `spawn_blocking`.
     pub fn token(&self) -> Result<Option<Secret>, CredentialError> {
         match &self.0 {
             Source::None => Ok(None),
             Source::Fixed(token) => Ok(Some(token.clone())),
-            Source::File(file) => file.token().map(Some),
+            Source::File(path) => file::read(path).map(Some),
             Source::Command => Err(CredentialError::CommandUnsupported),
         }
     }
