@@ -7,6 +7,7 @@ pub mod ambient;
 pub mod binaries;
 pub mod cli;
 pub mod client;
+pub mod demo;
 pub mod issuer;
 pub mod sandbox;
 pub mod server;

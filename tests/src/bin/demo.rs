@@ -1,9 +1,7 @@
-//! Placeholder of the demonstration client: it says that it is not written yet, and fails.
+//! The `m4-demo` binary that `cargo xtask demo` runs. Everything is in the library.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let _ = writeln!(std::io::stderr(), "error: the demonstration client is not written yet");
-    ExitCode::FAILURE
+    m4_tests::demo::main()
 }
