@@ -1,8 +1,9 @@
 //! Loads of small made-up files, and of the real demo where `M4_TEST_DATA` says it is.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
 
 use duckdb::{AccessMode, Config, Connection};
@@ -208,7 +209,7 @@ fn a_truncated_file_is_named_and_the_old_database_stays() {
     case.load().unwrap();
     let before = fs::read(case.database()).unwrap();
     let mut text = "itemid,label,fluid,category\n".to_owned();
-    (0..20_000).for_each(|item| text += &format!("{item},label {item},Blood,Chemistry\n"));
+    (0..20_000).for_each(|item| writeln!(text, "{item},label {item},Blood,Chemistry").unwrap());
     let whole = gzip(&text);
     for keep in [20, whole.len() / 2, whole.len() - 9, whole.len() - 1] {
         case.write("hosp/d_labitems.csv.gz", &whole[..keep]);
@@ -301,7 +302,7 @@ fn the_real_demo_loads_whole() {
         assert_eq!(table.rows, records, "{}", table.name);
         assert_eq!(
             number(&database, &format!("SELECT count(*) FROM {}", table.name)),
-            records as i64,
+            i64::try_from(records).unwrap(),
             "{}",
             table.name
         );

@@ -14,6 +14,8 @@ pub(super) struct Coded {
 #[derive(Debug)]
 pub(super) struct Condition {
     pub(super) name: &'static str,
+    /// How often it is met, against the others.
+    pub(super) weight: usize,
     pub(super) diagnosis: Coded,
     pub(super) also: &'static [Coded],
     pub(super) procedure: Option<Coded>,
@@ -85,6 +87,7 @@ const TSICU: &str = "Trauma SICU (TSICU)";
 pub(super) static CONDITIONS: [Condition; 14] = [
     Condition {
         name: "sepsis",
+        weight: 16,
         diagnosis: coded(("A419", "Sepsis, unspecified organism"), ("0389", "Unspecified septicemia")),
         also: &[
             coded(("R6521", "Severe sepsis with septic shock"), ("78552", "Septic shock")),
@@ -134,6 +137,7 @@ pub(super) static CONDITIONS: [Condition; 14] = [
     },
     Condition {
         name: "pneumonia",
+        weight: 12,
         diagnosis: coded(
             ("J189", "Pneumonia, unspecified organism"),
             ("486", "Pneumonia, organism unspecified"),
@@ -166,6 +170,7 @@ pub(super) static CONDITIONS: [Condition; 14] = [
     },
     Condition {
         name: "heart failure",
+        weight: 12,
         diagnosis: coded(
             ("I5023", "Acute on chronic systolic (congestive) heart failure"),
             ("42823", "Acute on chronic systolic heart failure"),
@@ -198,6 +203,7 @@ pub(super) static CONDITIONS: [Condition; 14] = [
     },
     Condition {
         name: "myocardial infarction",
+        weight: 9,
         diagnosis: coded(
             ("I214", "Non-ST elevation (NSTEMI) myocardial infarction"),
             ("41071", "Subendocardial infarction, initial episode of care"),
@@ -241,6 +247,7 @@ pub(super) static CONDITIONS: [Condition; 14] = [
     },
     Condition {
         name: "COPD exacerbation",
+        weight: 8,
         diagnosis: coded(
             ("J441", "Chronic obstructive pulmonary disease with (acute) exacerbation"),
             ("49121", "Obstructive chronic bronchitis with (acute) exacerbation"),
@@ -284,6 +291,7 @@ pub(super) static CONDITIONS: [Condition; 14] = [
     },
     Condition {
         name: "acute kidney injury",
+        weight: 8,
         diagnosis: coded(
             ("N179", "Acute kidney failure, unspecified"),
             ("5849", "Acute kidney failure, unspecified"),
@@ -312,6 +320,7 @@ pub(super) static CONDITIONS: [Condition; 14] = [
     },
     Condition {
         name: "gastrointestinal bleeding",
+        weight: 8,
         diagnosis: coded(
             ("K922", "Gastrointestinal hemorrhage, unspecified"),
             ("5789", "Hemorrhage of gastrointestinal tract, unspecified"),
@@ -347,6 +356,7 @@ pub(super) static CONDITIONS: [Condition; 14] = [
     },
     Condition {
         name: "cirrhosis with ascites",
+        weight: 5,
         diagnosis: coded(
             ("K7031", "Alcoholic cirrhosis of liver with ascites"),
             ("5712", "Alcoholic cirrhosis of liver"),
@@ -379,6 +389,7 @@ pub(super) static CONDITIONS: [Condition; 14] = [
     },
     Condition {
         name: "ischaemic stroke",
+        weight: 6,
         diagnosis: coded(
             ("I639", "Cerebral infarction, unspecified"),
             ("43491", "Cerebral artery occlusion, unspecified with cerebral infarction"),
@@ -413,6 +424,7 @@ pub(super) static CONDITIONS: [Condition; 14] = [
     },
     Condition {
         name: "intracerebral haemorrhage",
+        weight: 3,
         diagnosis: coded(
             ("I619", "Nontraumatic intracerebral hemorrhage, unspecified"),
             ("431", "Intracerebral hemorrhage"),
@@ -450,6 +462,7 @@ pub(super) static CONDITIONS: [Condition; 14] = [
     },
     Condition {
         name: "diabetic ketoacidosis",
+        weight: 6,
         diagnosis: coded(
             ("E1010", "Type 1 diabetes mellitus with ketoacidosis without coma"),
             ("25013", "Diabetes with ketoacidosis, type I [juvenile type], uncontrolled"),
@@ -475,6 +488,7 @@ pub(super) static CONDITIONS: [Condition; 14] = [
     },
     Condition {
         name: "hip fracture",
+        weight: 6,
         diagnosis: coded(
             (
                 "S72001A",
@@ -513,6 +527,7 @@ pub(super) static CONDITIONS: [Condition; 14] = [
     },
     Condition {
         name: "urinary tract infection",
+        weight: 8,
         diagnosis: coded(
             ("N390", "Urinary tract infection, site not specified"),
             ("5990", "Urinary tract infection, site not specified"),
@@ -538,6 +553,7 @@ pub(super) static CONDITIONS: [Condition; 14] = [
     },
     Condition {
         name: "pulmonary embolism",
+        weight: 5,
         diagnosis: coded(
             ("I2699", "Other pulmonary embolism without acute cor pulmonale"),
             ("41519", "Other pulmonary embolism and infarction"),

@@ -148,15 +148,15 @@ static PROMISES: [(&str, &str); 22] = [
     ("prescriptions run forward", "FROM mimiciv_hosp.prescriptions WHERE stoptime <= starttime"),
 ];
 
-const PINNED_DIGEST: &str = "";
+const PINNED_DIGEST: &str = "8f3691aa1cf6b8dc2ba4bd98cdebb0e6a4d3108f47aa9f8c620173db950e2273";
 
 static PINNED_ROWS: [(&str, u64); 8] = [
     ("mimiciv_hosp.patients", 100),
-    ("mimiciv_hosp.admissions", 0),
-    ("mimiciv_hosp.labevents", 0),
-    ("mimiciv_hosp.diagnoses_icd", 0),
-    ("mimiciv_hosp.prescriptions", 0),
-    ("mimiciv_icu.icustays", 0),
-    ("mimiciv_icu.chartevents", 0),
-    ("mimiciv_note.discharge", 0),
+    ("mimiciv_hosp.admissions", 155),
+    ("mimiciv_hosp.labevents", 24_389),
+    ("mimiciv_hosp.diagnoses_icd", 702),
+    ("mimiciv_hosp.prescriptions", 802),
+    ("mimiciv_icu.icustays", 80),
+    ("mimiciv_icu.chartevents", 36_674),
+    ("mimiciv_note.discharge", 155),
 ];
