@@ -92,6 +92,18 @@ fn plain_and_compressed_files_load_with_declared_types_from_an_awkward_path() {
 }
 
 #[test]
+fn a_directory_named_like_a_pattern_stands_for_itself() {
+    let home = tempfile::tempdir().unwrap();
+    for (release, rows) in [("release[1]", "1\n"), ("release1", "1\n2\n3\n")] {
+        fs::create_dir_all(home.path().join(release).join("icu")).unwrap();
+        fs::write(home.path().join(release).join("icu/caregiver.csv"), format!("caregiver_id\n{rows}"))
+            .unwrap();
+    }
+    let src = home.path().join("release[1]");
+    assert_eq!(load(&demo(), &src, &home.path().join("demo.duckdb"), &mut |_| {}).unwrap().rows(), 1);
+}
+
+#[test]
 fn what_is_not_there_is_listed_and_the_rest_loads() {
     let report = Case::new(&[("hosp/patients.csv", PATIENTS)]).load().unwrap();
     assert_eq!(report.absent.len(), 30);
