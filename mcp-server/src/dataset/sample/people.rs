@@ -1,7 +1,7 @@
 //! The invented patients and their admissions: who, when, why, and how it ended.
 
 use super::clock::{DAY, Day, HOUR, MINUTE, Time};
-use super::conditions::{CHRONIC, CONDITIONS, Coded, Condition};
+use super::conditions::{self, CHRONIC, Coded, Condition};
 use super::random::Random;
 
 /// A patient.
@@ -157,7 +157,7 @@ fn admission(patient: &Patient, earliest: Time, first_year: i64, random: &mut Ra
     let admitted = earliest + random.between(0, 24 * 60 - 1) * MINUTE;
     let years = admitted.year() - patient.anchor_year;
     let age = patient.anchor_age + years;
-    let possible = CONDITIONS.iter().filter(|c| (c.ages.0..=c.ages.1).contains(&age));
+    let possible = conditions::all().filter(|c| (c.ages.0..=c.ages.1).contains(&age));
     let possible: Vec<_> = possible.flat_map(|c| std::iter::repeat_n(c, c.weight)).collect();
     let condition: &'static Condition = random.pick(&possible);
     let elderly = if patient.anchor_age > 75 { 5 } else { 0 };
