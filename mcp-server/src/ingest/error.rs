@@ -108,14 +108,18 @@ impl IngestError {
         Self::Write { path: path.to_owned(), source }
     }
 
-    /// The same error, with a full disk told apart: DuckDB has no code for it, only the system's words.
+    /// The same error, with a full disk told apart, and named by the directory the user knows. DuckDB has no code
+    /// for it, only the system's words.
     pub(super) fn noticing_full_disk(self, database: &Path) -> Self {
-        match &self {
-            Self::Engine { source, .. } | Self::Database(source) if says_full(&source.to_string()) => {
-                Self::DiskFull { directory: database.parent().unwrap_or(database).to_owned() }
-            }
-            _ => self,
+        let full = match &self {
+            Self::DiskFull { .. } => true,
+            Self::Engine { source, .. } | Self::Database(source) => says_full(&source.to_string()),
+            _ => false,
+        };
+        if !full {
+            return self;
         }
+        Self::DiskFull { directory: database.parent().unwrap_or(database).to_owned() }
     }
 }
 

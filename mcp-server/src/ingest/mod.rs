@@ -9,6 +9,8 @@
 //!   run leaves the old database; the next run clears up after it.
 //! - Memory is bounded by [`MEMORY_LIMIT`], whatever the size of the files.
 //!
+//! A fraction in a column of integers is rounded, as DuckDB's casts do; MIMIC has none.
+//!
 //! Not here: downloading, Parquet, printing. Callers learn of progress through a callback.
 
 use std::fs;
@@ -64,7 +66,8 @@ pub fn generate(
 ) -> Result<Report, IngestError> {
     let staging = Staging::begin(database)?;
     let source = staging.directory().join("source");
-    sample::write(&source).map_err(|error| IngestError::write(&source, error))?;
+    sample::write(&source)
+        .map_err(|error| IngestError::write(&source, error).noticing_full_disk(database))?;
     let plan = Plan::find(definition, &source)?;
     build(definition, plan, staging, on_progress).map_err(|error| error.noticing_full_disk(database))
 }

@@ -1,8 +1,9 @@
 //! Loads of small made-up files, and of the real demo where `M4_TEST_DATA` says it is.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
 
 use duckdb::{AccessMode, Config, Connection};
@@ -88,6 +89,18 @@ fn plain_and_compressed_files_load_with_declared_types_from_an_awkward_path() {
         number(&case.database(), "SELECT year(dod) FROM mimiciv_hosp.patients WHERE subject_id = 10000001"),
         2180
     );
+}
+
+#[test]
+fn a_directory_named_like_a_pattern_stands_for_itself() {
+    let home = tempfile::tempdir().unwrap();
+    for (release, rows) in [("release[1]", "1\n"), ("release1", "1\n2\n3\n")] {
+        fs::create_dir_all(home.path().join(release).join("icu")).unwrap();
+        fs::write(home.path().join(release).join("icu/caregiver.csv"), format!("caregiver_id\n{rows}"))
+            .unwrap();
+    }
+    let src = home.path().join("release[1]");
+    assert_eq!(load(&demo(), &src, &home.path().join("demo.duckdb"), &mut |_| {}).unwrap().rows(), 1);
 }
 
 #[test]
@@ -208,7 +221,7 @@ fn a_truncated_file_is_named_and_the_old_database_stays() {
     case.load().unwrap();
     let before = fs::read(case.database()).unwrap();
     let mut text = "itemid,label,fluid,category\n".to_owned();
-    (0..20_000).for_each(|item| text += &format!("{item},label {item},Blood,Chemistry\n"));
+    (0..20_000).for_each(|item| writeln!(text, "{item},label {item},Blood,Chemistry").unwrap());
     let whole = gzip(&text);
     for keep in [20, whole.len() / 2, whole.len() - 9, whole.len() - 1] {
         case.write("hosp/d_labitems.csv.gz", &whole[..keep]);
@@ -301,7 +314,7 @@ fn the_real_demo_loads_whole() {
         assert_eq!(table.rows, records, "{}", table.name);
         assert_eq!(
             number(&database, &format!("SELECT count(*) FROM {}", table.name)),
-            records as i64,
+            i64::try_from(records).unwrap(),
             "{}",
             table.name
         );

@@ -39,14 +39,14 @@ pub(super) fn stay(
     row!(tables, "icustays", {
         subject_id: patient.subject_id,
         hadm_id: admission.hadm_id,
-        stay_id: stay.stay_id,
+        stay_id: stay.id,
         first_careunit: stay.unit,
         last_careunit: stay.unit,
         intime: stay.entered,
         outtime: stay.left,
         los: Decimal(seconds * 10_000 / DAY, 4),
     });
-    let mut bedside = Bedside { tables, patient, admission, stay, order: stay.stay_id * 10, random };
+    let mut bedside = Bedside { tables, patient, admission, stay, order: stay.id * 10, random };
     bedside.chart()?;
     bedside.urine()?;
     bedside.procedures()?;
@@ -147,7 +147,7 @@ impl Bedside<'_> {
         row!(self.tables, "chartevents", {
             subject_id: self.patient.subject_id,
             hadm_id: self.admission.hadm_id,
-            stay_id: self.stay.stay_id,
+            stay_id: self.stay.id,
             caregiver_id: caregiver,
             charttime: time,
             storetime: time + 6 * MINUTE,
@@ -169,7 +169,7 @@ impl Bedside<'_> {
             row!(self.tables, "outputevents", {
                 subject_id: self.patient.subject_id,
                 hadm_id: self.admission.hadm_id,
-                stay_id: self.stay.stay_id,
+                stay_id: self.stay.id,
                 caregiver_id: self.random.pick(&CAREGIVERS),
                 charttime: time,
                 storetime: time + 9 * MINUTE,
@@ -201,7 +201,7 @@ impl Bedside<'_> {
             row!(self.tables, "datetimeevents", {
                 subject_id: self.patient.subject_id,
                 hadm_id: self.admission.hadm_id,
-                stay_id: self.stay.stay_id,
+                stay_id: self.stay.id,
                 caregiver_id: self.random.pick(&CAREGIVERS),
                 charttime: placed + HOUR,
                 storetime: placed + HOUR + 5 * MINUTE,
@@ -227,7 +227,7 @@ impl Bedside<'_> {
         row!(self.tables, "procedureevents", {
             subject_id: self.patient.subject_id,
             hadm_id: self.admission.hadm_id,
-            stay_id: self.stay.stay_id,
+            stay_id: self.stay.id,
             caregiver_id: self.random.pick(&CAREGIVERS),
             starttime: start,
             endtime: end,
@@ -286,7 +286,7 @@ impl Bedside<'_> {
         row!(self.tables, "inputevents", {
             subject_id: self.patient.subject_id,
             hadm_id: self.admission.hadm_id,
-            stay_id: self.stay.stay_id,
+            stay_id: self.stay.id,
             caregiver_id: self.random.pick(&CAREGIVERS),
             starttime: start,
             endtime: end,
@@ -316,7 +316,7 @@ impl Bedside<'_> {
         row!(self.tables, "ingredientevents", {
             subject_id: self.patient.subject_id,
             hadm_id: self.admission.hadm_id,
-            stay_id: self.stay.stay_id,
+            stay_id: self.stay.id,
             caregiver_id: self.random.pick(&CAREGIVERS),
             starttime: start,
             endtime: end,

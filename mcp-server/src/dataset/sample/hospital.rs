@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use super::clock::{DAY, Time};
-use super::conditions::{CHRONIC, CONDITIONS, Coded};
+use super::conditions::{self, CHRONIC, Coded};
 use super::labs::LABS;
 use super::out::{Decimal, Maybe, Tables, row};
 use super::people::{Admission, PROVIDERS, Patient};
@@ -18,12 +18,12 @@ pub(super) fn dictionaries(tables: &mut Tables) -> io::Result<()> {
     for lab in &LABS {
         row!(tables, "d_labitems", { itemid: lab.itemid, label: lab.label, fluid: "Blood", category: lab.category });
     }
-    let diagnoses = CONDITIONS.iter().flat_map(|c| std::iter::once(&c.diagnosis).chain(c.also));
+    let diagnoses = conditions::all().flat_map(|c| std::iter::once(&c.diagnosis).chain(c.also));
     titles(tables, "d_icd_diagnoses", diagnoses.chain(CHRONIC.iter().map(|(_, _, coded)| coded)))?;
     titles(
         tables,
         "d_icd_procedures",
-        CONDITIONS.iter().filter_map(|condition| condition.procedure.as_ref()),
+        conditions::all().filter_map(|condition| condition.procedure.as_ref()),
     )?;
     row!(tables, "d_hcpcs", {
         code: "G0378",

@@ -36,8 +36,8 @@ const PH: i64 = 50820;
 pub(super) static LABS: [Lab; 21] = [
     lab(50983, "Sodium", CHEMISTRY, "mEq/L", 0, (133, 145), (139, 2), (112, 168), true),
     lab(50971, "Potassium", CHEMISTRY, "mEq/L", 1, (33, 51), (41, 3), (22, 74), true),
-    lab(50902, "Chloride", CHEMISTRY, "mEq/L", 0, (96, 108), (103, 2), (80, 130), true),
-    lab(50882, "Bicarbonate", CHEMISTRY, "mEq/L", 0, (22, 32), (25, 2), (5, 44), true),
+    lab(50902, "Chloride", CHEMISTRY, "mEq/L", 0, (96, 108), (102, 1), (80, 130), true),
+    lab(50882, "Bicarbonate", CHEMISTRY, "mEq/L", 0, (22, 32), (25, 1), (5, 44), true),
     lab(50868, "Anion Gap", CHEMISTRY, "mEq/L", 0, (8, 20), (12, 0), (3, 45), true),
     lab(51006, "Urea Nitrogen", CHEMISTRY, "mg/dL", 0, (6, 20), (15, 4), (4, 180), true),
     lab(50912, "Creatinine", CHEMISTRY, "mg/dL", 1, (5, 12), (9, 2), (3, 140), true),
@@ -77,7 +77,7 @@ pub(super) fn draw(
         }
         let start = given.unwrap_or(lab.usual);
         let away =
-            (start - lab.usual) * if dying { 100 + progress / 2 } else { 100 - progress * 9 / 10 } / 100;
+            (start - lab.usual) * if dying { 100 + progress / 5 } else { 100 - progress * 9 / 10 } / 100;
         let noise = random.between(-lab.spread, lab.spread);
         results.push((lab, (lab.usual + away + noise).clamp(lab.limits.0, lab.limits.1)));
     }

@@ -1,7 +1,7 @@
 //! The invented patients and their admissions: who, when, why, and how it ended.
 
 use super::clock::{DAY, Day, HOUR, MINUTE, Time};
-use super::conditions::{CHRONIC, CONDITIONS, Coded, Condition};
+use super::conditions::{self, CHRONIC, Coded, Condition};
 use super::random::Random;
 
 /// A patient.
@@ -32,7 +32,7 @@ pub(super) struct Admission {
     pub(super) from: &'static str,
     pub(super) to: &'static str,
     pub(super) age: i64,
-    /// 9 before October 2015 of the unshifted calendar, which here is by year.
+    /// 9 before 2016 of the unshifted calendar, else 10. (The United States changed in October 2015.)
     pub(super) icd_version: i64,
     pub(super) arrived: Option<Time>,
     pub(super) admitted: Time,
@@ -45,7 +45,7 @@ pub(super) struct Admission {
 /// The part of an admission spent in intensive care.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Stay {
-    pub(super) stay_id: i64,
+    pub(super) id: i64,
     pub(super) unit: &'static str,
     pub(super) entered: Time,
     pub(super) left: Time,
@@ -95,7 +95,7 @@ pub(super) fn invent() -> Vec<Patient> {
         admission.hadm_id = hadm_id;
         hadm_id += 1;
         if let Some(stay) = &mut admission.stay {
-            stay.stay_id = stay_id;
+            stay.id = stay_id;
             stay_id += 1;
         }
     }
@@ -157,35 +157,24 @@ fn admission(patient: &Patient, earliest: Time, first_year: i64, random: &mut Ra
     let admitted = earliest + random.between(0, 24 * 60 - 1) * MINUTE;
     let years = admitted.year() - patient.anchor_year;
     let age = patient.anchor_age + years;
-    let possible: Vec<_> = CONDITIONS.iter().filter(|c| (c.ages.0..=c.ages.1).contains(&age)).collect();
+    let possible = conditions::all().filter(|c| (c.ages.0..=c.ages.1).contains(&age));
+    let possible: Vec<_> = possible.flat_map(|c| std::iter::repeat_n(c, c.weight)).collect();
     let condition: &'static Condition = random.pick(&possible);
     let elderly = if patient.anchor_age > 75 { 5 } else { 0 };
     let dies = random.percent(condition.death_chance + elderly);
     let length =
         random.between(condition.days.0 * 24, condition.days.1 * 24) * HOUR + random.between(0, 59) * MINUTE;
     let discharged = admitted + length;
-    let by_ambulance = condition.service != "ORTHO" || random.percent(80);
+    let planned = condition.service == "ORTHO" && random.percent(20);
+    let (from, kind) = if planned { PLANNED } else { random.pick(&UNPLANNED) };
     let stay = (dies || random.percent(condition.icu_chance))
         .then(|| stay(condition, admitted, discharged, dies, random));
     let short = length < 3 * DAY && stay.is_none();
     Admission {
         hadm_id: 0,
         condition,
-        kind: match (short, by_ambulance) {
-            (true, _) => "OBSERVATION ADMIT",
-            (false, true) => random.pick(&["EW EMER.", "EW EMER.", "EW EMER.", "URGENT"]),
-            (false, false) => "SURGICAL SAME DAY ADMISSION",
-        },
-        from: if by_ambulance {
-            random.pick(&[
-                "EMERGENCY ROOM",
-                "EMERGENCY ROOM",
-                "TRANSFER FROM HOSPITAL",
-                "WALK-IN/SELF REFERRAL",
-            ])
-        } else {
-            "PHYSICIAN REFERRAL"
-        },
+        kind: if short { "OBSERVATION ADMIT" } else { kind },
+        from,
         to: if dies {
             "DIED"
         } else {
@@ -193,7 +182,7 @@ fn admission(patient: &Patient, earliest: Time, first_year: i64, random: &mut Ra
         },
         age,
         icd_version: if first_year + years < 2016 { 9 } else { 10 },
-        arrived: by_ambulance.then(|| admitted + -random.between(90, 540) * MINUTE),
+        arrived: THROUGH_EMERGENCY.contains(&from).then(|| admitted + -random.between(90, 540) * MINUTE),
         admitted,
         discharged,
         dies,
@@ -212,7 +201,7 @@ fn stay(
     let entered = if random.percent(60) { admitted } else { admitted + random.between(4, 20) * HOUR };
     let most = (discharged - entered) / HOUR;
     let left = if dies { discharged } else { entered + random.between(most / 4, most * 3 / 4).max(8) * HOUR };
-    Stay { stay_id: 0, unit: condition.icu, entered, left: left.min(discharged) }
+    Stay { id: 0, unit: condition.icu, entered, left: left.min(discharged) }
 }
 
 /// How many there are.
@@ -231,6 +220,20 @@ const FIRST_STAY: i64 = 93_000_001;
 /// Published groups, each with the middle year, for the year an ICD edition depends on.
 static GROUPS: [(&str, i64); 4] =
     [("2008 - 2010", 2009), ("2011 - 2013", 2012), ("2014 - 2016", 2015), ("2017 - 2019", 2018)];
+
+/// Where people come from, with the type of admission it makes.
+static UNPLANNED: [(&str, &str); 6] = [
+    ("EMERGENCY ROOM", "EW EMER."),
+    ("EMERGENCY ROOM", "EW EMER."),
+    ("EMERGENCY ROOM", "EW EMER."),
+    ("WALK-IN/SELF REFERRAL", "EW EMER."),
+    ("TRANSFER FROM HOSPITAL", "URGENT"),
+    ("PHYSICIAN REFERRAL", "DIRECT EMER."),
+];
+
+const PLANNED: (&str, &str) = ("PHYSICIAN REFERRAL", "SURGICAL SAME DAY ADMISSION");
+
+const THROUGH_EMERGENCY: [&str; 2] = ["EMERGENCY ROOM", "WALK-IN/SELF REFERRAL"];
 
 static RACES: [&str; 10] = [
     "WHITE",

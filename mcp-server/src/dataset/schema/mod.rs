@@ -1,6 +1,6 @@
 //! The tables of MIMIC-IV 2.2 and MIMIC-IV-Note 2.2 with their column types, as data.
 //!
-//! Types follow the PostgreSQL build of the MIMIC Code Repository, with three changes that lose nothing: every
+//! Types follow the `PostgreSQL` build of the MIMIC Code Repository, with three changes that lose nothing: every
 //! floating-point type is `DOUBLE`, length limits are dropped, and columns that hold whole days (`chartdate` of
 //! `omr`, `procedures_icd` and `hcpcsevents`) are `DATE`, as in the BigQuery release.
 
