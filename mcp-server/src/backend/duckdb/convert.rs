@@ -1,5 +1,7 @@
 //! Turns a cell of the engine's Arrow output into a [`Value`], within a budget of bytes.
 
+use std::fmt::Write as _;
+
 use ::duckdb::arrow::array::{Array, AsArray, StructArray, UnionArray};
 use ::duckdb::arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
@@ -275,7 +277,7 @@ fn bignum(stored: &[u8]) -> Value {
     }
     let mut digits = pieces.pop().unwrap_or(0).to_string();
     for piece in pieces.iter().rev() {
-        digits.push_str(&format!("{piece:09}"));
+        let _ = write!(digits, "{piece:09}");
     }
     Value::Decimal(if negative && digits != "0" { format!("-{digits}") } else { digits })
 }
