@@ -120,10 +120,14 @@ fn plain(kind: &SqlType, array: &dyn Array, row: usize, budget: &mut Budget) -> 
             let interval = array.as_primitive_opt::<IntervalMonthDayNanoType>()?.value(row);
             Some(budget.text(&temporal::interval(interval.months, interval.days, interval.nanoseconds)))
         }
-        DataType::Dictionary(..) => {
-            let dictionary = array.as_any_dictionary_opt()?;
-            let key = *dictionary.normalized_keys().get(row)?;
-            plain(kind, dictionary.values().as_ref(), key, budget)
+        DataType::Dictionary(key, _) => {
+            let values = array.as_any_dictionary_opt()?.values();
+            let key = match key.as_ref() {
+                DataType::UInt8 => array.as_dictionary_opt::<UInt8Type>()?.key(row),
+                DataType::UInt16 => array.as_dictionary_opt::<UInt16Type>()?.key(row),
+                _ => array.as_dictionary_opt::<UInt32Type>()?.key(row),
+            };
+            plain(kind, values.as_ref(), key?, budget)
         }
         DataType::Null => Some(Value::Null),
         _ => bytes(array, row).map(Value::blob),
