@@ -222,12 +222,36 @@ async fn a_query_that_takes_too_long_is_stopped() {
 async fn dropping_the_future_stops_the_query() {
     let (fixture, backend) = (Fixture::hospital(), DuckDb::default());
     let (dataset, limits) = (fixture.dataset(), limits());
+    backend.query(&dataset, "SELECT 1", &limits).await.unwrap();
     // Dropped at many moments: before it starts, while it is prepared, while it runs.
-    for milliseconds in [0, 1, 2, 5, 20, 100] {
+    for milliseconds in [0, 1, 2, 3, 5, 8, 400] {
         let future = backend.query(&dataset, ENDLESS, &limits);
         let outcome = tokio::time::timeout(Duration::from_millis(milliseconds), future).await;
         assert!(outcome.is_err(), "{outcome:?}");
     }
+    all_turns_come_back(&backend).await;
+}
+
+#[tokio::test]
+async fn a_stop_that_comes_before_the_statement_is_heard() {
+    let (fixture, backend) = (Fixture::hospital(), DuckDb::default());
+    let (reached, at_start) = std::sync::mpsc::channel();
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    let dataset = fixture.dataset();
+    let query = backend.with_connection(&dataset, Duration::from_mins(1), move |connection, dataset, _| {
+        reached.send(()).unwrap();
+        wait.recv().unwrap();
+        connection.execute_batch(ENDLESS).map_err(|error| engine_error(dataset, &error))
+    });
+    let waiter = async move {
+        tokio::task::spawn_blocking(move || at_start.recv().unwrap()).await.unwrap();
+    };
+    tokio::select! {
+        result = query => panic!("it ended: {result:?}"),
+        () = waiter => {}
+    }
+    // The query was dropped, and so interrupted, before its statement starts: now it starts.
+    go.send(()).unwrap();
     all_turns_come_back(&backend).await;
 }
 
