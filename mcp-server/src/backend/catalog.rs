@@ -50,6 +50,9 @@ pub(crate) enum Resolved<'a> {
 
 /// Finds `wanted` among canonical `names`, case-insensitively: the whole name first, then the part after the schema.
 pub(crate) fn resolve<'a>(wanted: &str, names: &[&'a str]) -> Resolved<'a> {
+    if let Some(index) = names.iter().position(|name| *name == wanted) {
+        return Resolved::Table(index);
+    }
     let wanted = wanted.trim().replace('"', "").to_lowercase();
     let wanted = wanted.strip_prefix("main.").unwrap_or(&wanted);
     if let Some(index) = names.iter().position(|name| name.to_lowercase() == wanted) {

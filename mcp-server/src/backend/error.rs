@@ -77,7 +77,7 @@ pub enum QueryError {
         /// The dataset.
         dataset: String,
     },
-    /// The file is damaged, or not a DuckDB database.
+    /// The file is damaged, or not a `DuckDB` database.
     #[error("The database of dataset {dataset} cannot be read: {reason}")]
     DatabaseUnreadable {
         /// The dataset.

@@ -62,7 +62,7 @@ impl QueryLimits {
     /// Bytes returned unless told otherwise: 1 MiB, some 250,000 tokens.
     pub const DEFAULT_MAX_BYTES: usize = 1 << 20;
     /// Time allowed unless told otherwise: what MCP clients wait by default.
-    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
 }
 
 impl Default for QueryLimits {

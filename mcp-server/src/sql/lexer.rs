@@ -1,4 +1,4 @@
-//! Splits SQL into tokens the way DuckDB does: comments, four kinds of quotes, words, punctuation.
+//! Splits SQL into tokens the way `DuckDB` does: comments, four kinds of quotes, words, punctuation.
 //!
 //! Nothing is *allowed* on the word of this lexer. It finds where `EXPLAIN` ends and where a `PIVOT` element ends, names what
 //! is refused, and measures nesting; what it finds is then put to the engine's own parser. A mistake here refuses a query.
@@ -192,7 +192,7 @@ fn continues_word(c: char) -> bool {
     starts_word(c) && !is_blank(c) || c.is_ascii_digit() || c == '$'
 }
 
-/// DuckDB takes Unicode spaces, zero-width ones included, for plain ones.
+/// `DuckDB` takes Unicode spaces, zero-width ones included, for plain ones.
 fn is_blank(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}' | '\u{180e}')
 }

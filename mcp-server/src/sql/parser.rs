@@ -1,4 +1,4 @@
-//! DuckDB's own parser, asked for the tree of a statement without running it.
+//! `DuckDB`'s own parser, asked for the tree of a statement without running it.
 
 use std::sync::{Mutex, PoisonError};
 

@@ -10,6 +10,7 @@
 //!
 //! Then variant and original differ in nothing but those lists, and the variant's tree holds all that the original reads.
 
+use std::fmt::Write as _;
 use std::ops::Range;
 
 use super::lexer::{Kind, Token};
@@ -54,7 +55,7 @@ pub(super) fn complete(sql: &str, tokens: &[Token]) -> Option<Variant> {
     let mut from = 0;
     for &end in &ends {
         variant.push_str(&sql[from..end]);
-        variant.push_str(&format!(" IN ('{MARKER}')"));
+        let _ = write!(variant, " IN ('{MARKER}')");
         from = end;
     }
     variant.push_str(&sql[from..]);

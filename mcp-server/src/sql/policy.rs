@@ -82,12 +82,12 @@ fn other(sql: &str, tokens: &[Token]) -> Result<Checked, Refusal> {
             Parsed::NotOnlyQueries => Err(not_a_query(rest, &lexer::tokens(rest).unwrap_or_default())),
         };
     }
-    if let Some(variant) = pivot::complete(sql, tokens) {
-        if let Parsed::Queries(trees) = parse(&variant.sql)? {
-            let findings = one(&trees, Some(pivot::MARKER))?;
-            if findings.markers == variant.markers {
-                return Ok(Checked { sql: sql.to_owned(), tables: findings.tables });
-            }
+    if let Some(variant) = pivot::complete(sql, tokens)
+        && let Parsed::Queries(trees) = parse(&variant.sql)?
+    {
+        let findings = one(&trees, Some(pivot::MARKER))?;
+        if findings.markers == variant.markers {
+            return Ok(Checked { sql: sql.to_owned(), tables: findings.tables });
         }
     }
     Err(not_a_query(sql, tokens))

@@ -1,5 +1,7 @@
 //! Turns a cell of the engine's Arrow output into a [`Value`], within a budget of bytes.
 
+use std::fmt::Write as _;
+
 use ::duckdb::arrow::array::{Array, AsArray, StructArray, UnionArray};
 use ::duckdb::arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
@@ -118,10 +120,14 @@ fn plain(kind: &SqlType, array: &dyn Array, row: usize, budget: &mut Budget) -> 
             let interval = array.as_primitive_opt::<IntervalMonthDayNanoType>()?.value(row);
             Some(budget.text(&temporal::interval(interval.months, interval.days, interval.nanoseconds)))
         }
-        DataType::Dictionary(..) => {
-            let dictionary = array.as_any_dictionary_opt()?;
-            let key = *dictionary.normalized_keys().get(row)?;
-            plain(kind, dictionary.values().as_ref(), key, budget)
+        DataType::Dictionary(key, _) => {
+            let values = array.as_any_dictionary_opt()?.values();
+            let key = match key.as_ref() {
+                DataType::UInt8 => array.as_dictionary_opt::<UInt8Type>()?.key(row),
+                DataType::UInt16 => array.as_dictionary_opt::<UInt16Type>()?.key(row),
+                _ => array.as_dictionary_opt::<UInt32Type>()?.key(row),
+            };
+            plain(kind, values.as_ref(), key?, budget)
         }
         DataType::Null => Some(Value::Null),
         _ => bytes(array, row).map(Value::blob),
@@ -275,7 +281,7 @@ fn bignum(stored: &[u8]) -> Value {
     }
     let mut digits = pieces.pop().unwrap_or(0).to_string();
     for piece in pieces.iter().rev() {
-        digits.push_str(&format!("{piece:09}"));
+        let _ = write!(digits, "{piece:09}");
     }
     Value::Decimal(if negative && digits != "0" { format!("-{digits}") } else { digits })
 }

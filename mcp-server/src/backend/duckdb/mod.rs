@@ -1,4 +1,4 @@
-//! DuckDB: one locked, read-only database per dataset, one fresh connection per query.
+//! `DuckDB`: one locked, read-only database per dataset, one fresh connection per query.
 //!
 //! A connection is where the engine keeps what a statement leaves behind (temporary tables and types, prepared statements,
 //! variables, an open transaction), and no query is ever given a used one.
@@ -32,7 +32,7 @@ use super::{Backend, QueryLimits, ResultSet};
 use crate::dataset::Dataset;
 use crate::sql::{self, Checked};
 
-/// The DuckDB backend. Cheap to clone; clones share open databases.
+/// The `DuckDB` backend. Cheap to clone; clones share open databases.
 #[derive(Clone)]
 pub struct DuckDb {
     pool: Arc<Pool>,
@@ -189,16 +189,16 @@ fn explained(
         if message.contains("database has been invalidated") || message.starts_with("FATAL") {
             pool.forget(dataset);
         }
-        if let Some(name) = missing_table(&message) {
-            if let Ok(entries) = tables::entries(connection) {
-                let names: Vec<&str> = entries.iter().map(|entry| entry.summary.name.as_str()).collect();
-                let near = match catalog::resolve(name, &names) {
-                    // It exists under its whole name, so that is what to write.
-                    Resolved::Table(index) => vec![names[index]],
-                    Resolved::Ambiguous(names) | Resolved::Unknown(names) => names,
-                };
-                return unknown_table(dataset, name, &near);
-            }
+        if let Some(name) = missing_table(&message)
+            && let Ok(entries) = tables::entries(connection)
+        {
+            let names: Vec<&str> = entries.iter().map(|entry| entry.summary.name.as_str()).collect();
+            let near = match catalog::resolve(name, &names) {
+                // It exists under its whole name, so that is what to write.
+                Resolved::Table(index) => vec![names[index]],
+                Resolved::Ambiguous(names) | Resolved::Unknown(names) => names,
+            };
+            return unknown_table(dataset, name, &near);
         }
     }
     run_error(dataset, error)
@@ -232,8 +232,17 @@ fn engine_error(dataset: &Dataset, error: &::duckdb::Error) -> QueryError {
         return QueryError::Memory;
     }
     let message = message.split("\n\nStack Trace").next().unwrap_or_default();
-    QueryError::Engine { message: without_paths(message, &dataset.database) }
+    let message = without_paths(message, &dataset.database);
+    // Locked as it is, the engine reads one file only.
+    if DAMAGE.iter().any(|kind| message.starts_with(kind)) {
+        let reason = message.lines().next().unwrap_or_default().to_owned();
+        return QueryError::DatabaseUnreadable { dataset: dataset.name.clone(), reason };
+    }
+    QueryError::Engine { message }
 }
+
+/// How the engine's words begin when the database file is damaged.
+const DAMAGE: &[&str] = &["IO Error", "Corruption Error", "Serialization Error", "FATAL Error"];
 
 /// Queries that run at once, over all datasets; the engine spreads each over its threads.
 const MAX_CONCURRENT: usize = 8;

@@ -68,7 +68,7 @@ fn name(id: LogicalTypeId) -> &'static str {
         LogicalTypeId::Boolean => "BOOLEAN",
         LogicalTypeId::Tinyint => "TINYINT",
         LogicalTypeId::Smallint => "SMALLINT",
-        LogicalTypeId::Integer => "INTEGER",
+        LogicalTypeId::Integer | LogicalTypeId::IntegerLiteral => "INTEGER",
         LogicalTypeId::Bigint => "BIGINT",
         LogicalTypeId::UTinyint => "UTINYINT",
         LogicalTypeId::USmallint => "USMALLINT",
@@ -97,7 +97,6 @@ fn name(id: LogicalTypeId) -> &'static str {
         LogicalTypeId::Geometry => "GEOMETRY",
         LogicalTypeId::Variant => "VARIANT",
         LogicalTypeId::SqlNull => "NULL",
-        LogicalTypeId::IntegerLiteral => "INTEGER",
         _ => "UNKNOWN",
     }
 }
