@@ -2,3 +2,4 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails ends the test that called it")]
 
 mod issuer;
+mod mock_issuer_binary;

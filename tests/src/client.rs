@@ -20,6 +20,8 @@ use crate::sandbox::Sandbox;
 pub struct Client {
     service: RunningService<RoleClient, ()>,
     stderr: Arc<Mutex<Vec<u8>>>,
+    /// Its directories outlive the server that runs in them.
+    _sandbox: Sandbox,
 }
 
 impl Client {
@@ -42,7 +44,7 @@ impl Client {
             });
         }
         match ().serve(transport).await {
-            Ok(service) => Ok(Self { service, stderr }),
+            Ok(service) => Ok(Self { service, stderr, _sandbox: sandbox.clone() }),
             Err(error) => {
                 let said = String::from_utf8_lossy(&stderr.lock().await).into_owned();
                 Err(io::Error::other(format!("the handshake failed: {error}; stderr: {said}")))

@@ -21,6 +21,8 @@ pub struct RawServer {
     stdout: Captured,
     stderr: Captured,
     next_id: u64,
+    /// Its directories outlive the child that runs in them.
+    _sandbox: Sandbox,
 }
 
 /// What was left behind by a server that has exited.
@@ -62,7 +64,8 @@ impl RawServer {
         let (line_sender, lines) = mpsc::channel();
         let stdout = Captured::lines(child.stdout.take().expect("stdout is piped"), line_sender);
         let stderr = Captured::all(child.stderr.take().expect("stderr is piped"));
-        Ok(Self { stdin: child.stdin.take(), child, lines, stdout, stderr, next_id: 1 })
+        let stdin = child.stdin.take();
+        Ok(Self { child, stdin, lines, stdout, stderr, next_id: 1, _sandbox: sandbox.clone() })
     }
 
     /// Writes one line as it is, valid or not.
@@ -274,13 +277,13 @@ mod tests {
     }
 
     #[test]
-    fn silence_times_out_and_the_error_tells_what_stderr_said() {
+    fn silence_times_out_and_stderr_is_kept() {
         let mut server = shell("echo why >&2; echo ready; cat >/dev/null");
         server.read_line(SOON).unwrap();
         let error = server.read_line(Duration::from_millis(50)).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-        let error = server.close_and_wait(SOON).unwrap();
-        assert_eq!(error.stderr, "why\n");
+        let exit = server.close_and_wait(SOON).unwrap();
+        assert_eq!(exit.stderr, "why\n");
     }
 
     #[test]

@@ -53,8 +53,12 @@ fn run(args: Args) -> io::Result<()> {
         expires_in: args.expires_in,
         ..Options::default()
     })?;
-    announce(&issuer)?;
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(stop_signal())
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+        // Before the announcement: whoever has read it may send a signal at once.
+        let stop = Stop::listen()?;
+        announce(&issuer)?;
+        stop.signalled().await
+    })
 }
 
 fn announce(issuer: &MockIssuer) -> io::Result<()> {
@@ -81,17 +85,39 @@ fn announce(issuer: &MockIssuer) -> io::Result<()> {
     )
 }
 
+/// Ctrl-C, and on Unix also the signal by which a supervisor ends a program.
 #[cfg(unix)]
-async fn stop_signal() -> io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-        _ = terminate.recv() => Ok(()),
+struct Stop {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Stop {
+    fn listen() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn signalled(mut self) -> io::Result<()> {
+        tokio::select! {
+            _ = self.interrupt.recv() => Ok(()),
+            _ = self.terminate.recv() => Ok(()),
+        }
     }
 }
 
-#[cfg(not(unix))]
-async fn stop_signal() -> io::Result<()> {
-    tokio::signal::ctrl_c().await
+#[cfg(windows)]
+struct Stop(tokio::signal::windows::CtrlC);
+
+#[cfg(windows)]
+impl Stop {
+    fn listen() -> io::Result<Self> {
+        tokio::signal::windows::ctrl_c().map(Self)
+    }
+
+    async fn signalled(mut self) -> io::Result<()> {
+        self.0.recv().await;
+        Ok(())
+    }
 }

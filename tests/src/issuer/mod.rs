@@ -95,6 +95,7 @@ impl MockIssuer {
             audience: options.audience,
             scope: options.scopes,
             lifetime: options.expires_in,
+            client_id: options.client_id.clone(),
         };
         let client = Client { id: options.client_id, secret: options.client_secret };
         let state = Arc::new(State::new(origin, defaults, client, &options.keys, options.well_known_jwks));

@@ -34,6 +34,7 @@ pub(crate) struct Defaults {
     pub(crate) audience: String,
     pub(crate) scope: String,
     pub(crate) lifetime: u64,
+    pub(crate) client_id: String,
 }
 
 impl TokenSpec {
@@ -180,7 +181,7 @@ impl TokenSpec {
             "iss": defaults.issuer,
             "aud": defaults.audience,
             "sub": DEFAULT_SUBJECT,
-            "client_id": DEFAULT_SUBJECT,
+            "client_id": defaults.client_id,
             "scope": defaults.scope,
             "iat": now,
             "exp": now.saturating_add_unsigned(defaults.lifetime),
@@ -188,6 +189,12 @@ impl TokenSpec {
         }));
         apply(&self.header, &mut header, now);
         apply(&self.claims, &mut claims, now);
+        // A token that has expired was issued before that: `iat` after `exp` would be refused for another reason.
+        if let Some(exp) = claims.get("exp").and_then(Value::as_i64).filter(|exp| *exp <= now)
+            && !self.claims.contains_key("iat")
+        {
+            claims.insert("iat".into(), exp.saturating_sub_unsigned(defaults.lifetime).into());
+        }
         (header, claims)
     }
 
@@ -301,6 +308,7 @@ mod tests {
         let spec = TokenSpec::new().at(1_000).expires_in(-5).subject("alice").without("aud").without_kid();
         let (header, claims) = spec.resolve("k", "RS256", &defaults(), 7);
         assert_eq!(claims["exp"], 995);
+        assert_eq!(claims["iat"], 935, "issued one lifetime before it expired");
         assert_eq!(claims["sub"], "alice");
         assert!(!claims.contains_key("aud"));
         assert!(!header.contains_key("kid"));
@@ -331,6 +339,12 @@ mod tests {
     }
 
     fn defaults() -> Defaults {
-        Defaults { issuer: "i".into(), audience: "a".into(), scope: "s".into(), lifetime: 60 }
+        Defaults {
+            issuer: "i".into(),
+            audience: "a".into(),
+            scope: "s".into(),
+            lifetime: 60,
+            client_id: "c".into(),
+        }
     }
 }
