@@ -1,6 +1,5 @@
 //! Lets the binaries find `libduckdb` beside themselves, and the unit tests (one folder deeper) beside the binaries.
 #![expect(clippy::disallowed_methods, reason = "cargo speaks to build scripts through the environment")]
-#![expect(clippy::print_stdout, reason = "cargo reads a build script's answers from stdout")]
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");

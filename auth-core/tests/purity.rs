@@ -2,7 +2,6 @@
 #![expect(
     clippy::expect_used,
     clippy::disallowed_types,
-    clippy::disallowed_methods,
     reason = "the test asks cargo; auth-core itself starts no process"
 )]
 

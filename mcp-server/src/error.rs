@@ -1,6 +1,7 @@
 //! Errors a person reads: what happened, why, and what to do about it.
 
 use std::error::Error;
+use std::fmt;
 
 /// An error that can say what would mend it.
 ///
@@ -9,4 +10,37 @@ use std::error::Error;
 pub trait Explain: Error + Send + Sync + 'static {
     /// What the reader can do now, or `None` where nothing useful can be said.
     fn hint(&self) -> Option<String>;
+}
+
+/// What a line of a rendered error begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Label {
+    /// `error`: what happened.
+    Error,
+    /// `Caused by`: why.
+    CausedBy,
+    /// `hint`: what to do.
+    Hint,
+}
+
+/// An error as lines, in the order people read them: what happened, its causes from the nearest, the hint.
+pub fn lines(error: &dyn Explain) -> Vec<(Label, String)> {
+    let mut lines = vec![(Label::Error, error.to_string())];
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        lines.push((Label::CausedBy, inner.to_string()));
+        cause = inner.source();
+    }
+    lines.extend(error.hint().map(|hint| (Label::Hint, hint)));
+    lines
+}
+
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Error => "error",
+            Self::CausedBy => "Caused by",
+            Self::Hint => "hint",
+        })
+    }
 }

@@ -70,14 +70,7 @@ impl Explain for NoRuntime {
 
 /// `error: … / Caused by: … / hint: …` on stderr. If that fails too, nobody is left to tell.
 fn complain(error: &dyn Explain) {
-    let mut text = format!("error: {error}\n");
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(&format!("Caused by: {inner}\n"));
-        cause = inner.source();
-    }
-    if let Some(hint) = error.hint() {
-        text.push_str(&format!("hint: {hint}\n"));
-    }
+    let lines = error::lines(error).into_iter().map(|(label, text)| format!("{label}: {text}\n"));
+    let text: String = lines.collect();
     let _ = std::io::stderr().write_all(text.as_bytes());
 }

@@ -21,7 +21,10 @@ pub(super) fn run(args: &InitArgs, env: &Environment, printer: &Printer) -> Outc
     let definition = registry.find(&args.dataset)?;
     let database = registry.database(definition);
     if database.exists() && !args.force {
-        printer.note(format_args!("{} is set up already, nothing was done; --force makes it anew", definition.name));
+        printer.note(format_args!(
+            "{} is set up already, nothing was done; --force makes it anew",
+            definition.name
+        ));
         return Ok(());
     }
     let mut told = Told::new(printer.task(format!("setting up {}", definition.name), None));
@@ -85,8 +88,10 @@ fn tell_of_table(table: &TableReport, printer: &Printer) {
     if table.rejected > 0 {
         printer.warning(format_args!("{name}: {} rows did not parse and were left out", table.rejected));
         for reject in &table.rejects {
-            let column = reject.column.as_deref().map_or_else(String::new, |column| format!(", column {column}"));
-            printer.warning(format_args!("  {} line {}{column}: {}", reject.file, reject.line, reject.message));
+            let column =
+                reject.column.as_deref().map_or_else(String::new, |column| format!(", column {column}"));
+            printer
+                .warning(format_args!("  {} line {}{column}: {}", reject.file, reject.line, reject.message));
         }
     }
 }

@@ -41,10 +41,10 @@ fn ask(config: &Config, args: &tools::QueryArgs) -> Result<Answer, Failure> {
 }
 
 fn table(result: &ResultSet) -> Table {
-    let columns = result.columns.iter().map(|column| Column {
-        name: column.name.clone(),
-        numeric: is_numeric(&column.type_name),
-    });
+    let columns = result
+        .columns
+        .iter()
+        .map(|column| Column { name: column.name.clone(), numeric: is_numeric(&column.type_name) });
     let mut table = Table::new(columns.collect());
     for row in &result.rows {
         table.push(row.iter().map(|value| (*value != Value::Null).then(|| value.to_string())).collect());

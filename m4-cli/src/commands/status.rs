@@ -120,7 +120,10 @@ mod tests {
         let out = Kept::default();
         run(&StatusArgs { json: false }, &env, &Printer::to(out.clone(), std::io::sink(), false)).unwrap();
         let text = out.text();
-        assert!(text.starts_with("backend: bigquery (project my-project)\noauth2:  misconfigured\n"), "{text}");
+        assert!(
+            text.starts_with("backend: bigquery (project my-project)\noauth2:  misconfigured\n"),
+            "{text}"
+        );
         assert!(text.contains("mimic-iv-sample"), "{text}");
     }
 }

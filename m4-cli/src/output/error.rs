@@ -1,24 +1,19 @@
 //! How errors look: `error: …`, `Caused by: …`, `hint: …`.
 
-use std::error::Error;
-use std::fmt::Write;
-
 use anstyle::{AnsiColor, Style};
-use mcp_server::error::Explain;
+use mcp_server::error::{self, Explain, Label};
 
 /// The error with its causes, the nearest first, and its hint. The last line has no line end.
 pub(super) fn render(error: &dyn Explain) -> String {
-    let mut text = format!("{ERROR}error{ERROR:#}: {error}");
-    let mut cause: Option<&dyn Error> = error.source();
-    while let Some(known) = cause {
-        // Writing to a `String` cannot fail.
-        let _ = write!(text, "\n  {BOLD}Caused by{BOLD:#}: {known}");
-        cause = known.source();
-    }
-    if let Some(hint) = error.hint() {
-        let _ = write!(text, "\n{HINT}hint{HINT:#}: {hint}");
-    }
-    text
+    let line = |(label, text): (Label, String)| {
+        let (indent, style) = match label {
+            Label::Error => ("", ERROR),
+            Label::CausedBy => ("  ", BOLD),
+            Label::Hint => ("", HINT),
+        };
+        format!("{indent}{style}{label}{style:#}: {text}")
+    };
+    error::lines(error).into_iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();

@@ -96,12 +96,12 @@ impl HttpKeySource {
 
     async fn read(&self, url: &Url, limit: usize) -> Result<Answer, FetchFailed> {
         let request = self.http.get(url.clone()).header("accept", "application/json");
-        let mut response = request.send().await.map_err(failure)?;
+        let mut response = request.send().await.map_err(|error| failure(&error))?;
         if response.status() != StatusCode::OK {
             return Ok(Answer::Status(response.status()));
         }
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(failure)? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error))? {
             body.extend_from_slice(&chunk);
             if body.len() > limit {
                 return Ok(Answer::TooLarge);
@@ -128,9 +128,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The operator's log gets the details; the caller learns only which of the two it was.
-fn failure(error: reqwest::Error) -> FetchFailed {
+fn failure(error: &reqwest::Error) -> FetchFailed {
     let failure = if error.is_timeout() { FetchFailed::TimedOut } else { FetchFailed::Unreachable };
-    let error: &dyn std::error::Error = &error;
+    let error: &dyn std::error::Error = error;
     tracing::debug!(target: "m4::jwks", error, "the request to the issuer failed");
     failure
 }

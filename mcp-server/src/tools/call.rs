@@ -54,13 +54,13 @@ impl Call {
         }
     }
 
-    /// For tools that read a dataset: the one the caller names, if it names one.
-    pub fn dataset(&self) -> Option<Option<&str>> {
+    /// What data it is about.
+    pub fn reads(&self) -> Reads<'_> {
         match self {
-            Self::GetDatabaseSchema(args) => Some(args.dataset.as_deref()),
-            Self::GetTableInfo(args) => Some(args.dataset.as_deref()),
-            Self::ExecuteQuery(args) => Some(args.dataset.as_deref()),
-            Self::ListDatasets | Self::Capabilities | Self::SetDataset(_) => None,
+            Self::GetDatabaseSchema(args) => Reads::Dataset(args.dataset.as_deref()),
+            Self::GetTableInfo(args) => Reads::Dataset(args.dataset.as_deref()),
+            Self::ExecuteQuery(args) => Reads::Dataset(args.dataset.as_deref()),
+            Self::ListDatasets | Self::Capabilities | Self::SetDataset(_) => Reads::Nothing,
         }
     }
 
@@ -74,6 +74,15 @@ impl Call {
             Self::SetDataset(args) => Ok(datasets::set(toolbox, granted, args)),
         }
     }
+}
+
+/// What data a call is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reads<'a> {
+    /// None: it is about the server itself.
+    Nothing,
+    /// One dataset: the named one, or the one that is meant when no name is given.
+    Dataset(Option<&'a str>),
 }
 
 /// A call that is none.
@@ -130,8 +139,9 @@ mod tests {
 
     #[test]
     fn null_stands_for_an_argument_left_out() {
-        let call = parse("execute_query", json!({ "sql_query": "x", "dataset": null, "limit": null })).unwrap();
-        assert_eq!(call.dataset(), Some(None));
+        let call =
+            parse("execute_query", json!({ "sql_query": "x", "dataset": null, "limit": null })).unwrap();
+        assert_eq!(call.reads(), Reads::Dataset(None));
     }
 
     #[test]

@@ -19,7 +19,7 @@ use auth_core::scope::Access;
 use auth_core::secret::Secret;
 use serde_json::Value;
 
-pub use self::call::{BadCall, Call};
+pub use self::call::{BadCall, Call, Reads};
 pub use self::definitions::definitions;
 pub use self::error::CallError;
 pub use self::query::{Answer, QueryArgs};
@@ -74,24 +74,31 @@ impl Toolbox {
 
     /// Answers one call of a caller with this credential.
     pub async fn call(&self, credential: Credential, call: &Call) -> Result<Output, CallError> {
-        self.guarded(credential, call.tool(), call.dataset(), async |granted| call.run(self, granted).await).await
+        self.guarded(credential, call.tool(), call.reads(), async |granted| call.run(self, granted).await)
+            .await
     }
 
     /// Runs one query and gives its rows as values, for a terminal.
     pub async fn query(&self, credential: Credential, args: &QueryArgs) -> Result<Answer, CallError> {
         let dataset = args.dataset.as_deref();
-        self.guarded(credential, query::NAME, Some(dataset), async |granted| query::run(self, granted, args).await).await
+        self.guarded(credential, query::NAME, Reads::Dataset(dataset), async |granted| {
+            query::run(self, granted, args).await
+        })
+        .await
     }
 
-    /// The one way to a tool. `dataset` is `None` for tools that read none.
+    /// The one way to a tool.
     async fn guarded<T: Counted>(
         &self,
         credential: Credential,
         tool: &'static str,
-        dataset: Option<Option<&str>>,
+        reads: Reads<'_>,
         run: impl AsyncFnOnce(&Granted) -> Result<T, CallError>,
     ) -> Result<T, CallError> {
-        let intended = dataset.and_then(|named| self.intended_dataset(named));
+        let intended = match reads {
+            Reads::Dataset(named) => self.intended_dataset(named),
+            Reads::Nothing => None,
+        };
         let access = Access { tool, dataset: intended.as_deref() };
         let credential = credential.inspect_err(|error| audit::record_no_credential(&access, error));
         let granted = self.gate.admit(credential.map_err(CallError::Credential)?.as_ref(), &access).await?;
@@ -169,7 +176,11 @@ fn resources(limits: &Limits) -> Resources {
 
 fn query_limits(limits: &Limits) -> QueryLimits {
     let size = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
-    QueryLimits { max_rows: size(limits.max_rows), max_bytes: size(limits.max_bytes), timeout: limits.timeout }
+    QueryLimits {
+        max_rows: size(limits.max_rows),
+        max_bytes: size(limits.max_bytes),
+        timeout: limits.timeout,
+    }
 }
 
 /// The outputs are plain structs with text keys, which always serialise.

@@ -14,7 +14,7 @@ pub(super) const NAME: &str = "execute_query";
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct QueryArgs {
-    /// One read-only SQL statement; tables by canonical name, such as mimiciv_hosp.patients.
+    /// One read-only SQL statement; tables by canonical name, such as `mimiciv_hosp.patients`.
     pub sql_query: String,
     /// The dataset; may be left out when only one is set up.
     #[serde(default)]
@@ -85,7 +85,8 @@ impl Answer {
 }
 
 pub(super) fn columns(columns: &[Column]) -> Vec<ColumnOutput> {
-    let output = |column: &Column| ColumnOutput { name: column.name.clone(), r#type: column.type_name.clone() };
+    let output =
+        |column: &Column| ColumnOutput { name: column.name.clone(), r#type: column.type_name.clone() };
     columns.iter().map(output).collect()
 }
 

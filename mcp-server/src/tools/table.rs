@@ -16,7 +16,7 @@ pub(super) const NAME: &str = "get_table_info";
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TableArgs {
-    /// The table, such as mimiciv_hosp.patients.
+    /// The table, such as `mimiciv_hosp.patients`.
     pub table_name: String,
     /// Whether to show the first rows.
     #[serde(default = "yes")]
