@@ -24,7 +24,11 @@ pub(crate) fn run(workspace: &Workspace, library: &Library, rest: &[String]) -> 
     if data.is_none() {
         say("M4_TEST_DATA is not set: tests on the real MIMIC-IV demo say what they leave out, and pass");
     }
-    let words: &[&str] = if has_nextest(workspace) { &["nextest", "run"] } else { &["test", "--tests"] };
+    let words: &[&str] = if has_nextest(workspace) {
+        &["nextest", "run", "--no-fail-fast"]
+    } else {
+        &["test", "--tests", "--no-fail-fast"]
+    };
     let mut tests = workspace.cargo(words);
     // A caller that names packages means only those.
     if !rest.iter().any(|word| word == "-p" || word.starts_with("--package")) {

@@ -32,6 +32,9 @@ fn help_texts() {
     insta::assert_snapshot!("help_config", help(&["config"]));
     insta::assert_snapshot!("help_config_claude", help(&["config", "claude"]));
     insta::assert_snapshot!("help_doctor", help(&["doctor"]));
+    insta::assert_snapshot!("help_init", help(&["init"]));
+    insta::assert_snapshot!("help_query", help(&["query"]));
+    insta::assert_snapshot!("help_status", help(&["status"]));
 }
 
 #[test]
@@ -54,6 +57,9 @@ fn the_commands_of_the_seeds_are_understood() {
         "backend bigquery --project-id my-project",
         "config show",
         "doctor --json",
+        "init mimic-iv-demo --src dir --force",
+        "query --sql SELECT --dataset mimic-iv-demo --json --limit 5",
+        "status --json",
     ] {
         Cli::try_parse_from(std::iter::once("m4").chain(line.split(' '))).unwrap();
     }
