@@ -15,7 +15,6 @@ pub(crate) fn run(workspace: &Workspace) -> Outcome {
         let path = path.to_string_lossy().replace('\\', "/");
         findings.extend(check(&path, &text).into_iter().map(|finding| format!("{path}: {finding}")));
     }
-    findings.extend(core_dependencies(workspace.metadata()?));
     if findings.is_empty() {
         return Ok(());
     }
@@ -64,22 +63,6 @@ fn top_level(names: &[(String, bool)]) -> Vec<String> {
         findings.push(format!("{folder}: missing from the top level"));
     }
     findings
-}
-
-/// auth-core stays free of runtimes, sockets, files and clocks by what it may depend on.
-fn core_dependencies(metadata: &serde_json::Value) -> Vec<String> {
-    let packages = metadata["packages"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let Some(core) = packages.iter().find(|package| package["name"] == "auth-core") else {
-        return vec!["auth-core: not in the workspace".into()];
-    };
-    let dependencies = core["dependencies"].as_array().map(Vec::as_slice).unwrap_or_default();
-    dependencies
-        .iter()
-        .filter(|dependency| dependency["kind"].is_null())
-        .filter_map(|dependency| dependency["name"].as_str())
-        .filter(|name| !CORE_MAY_USE.contains(name))
-        .map(|name| format!("auth-core: may not depend on {name}: it is pure (see CONTRIBUTING.md)"))
-        .collect()
 }
 
 fn is_source(path: &str) -> bool {
@@ -144,27 +127,9 @@ const FILES: [&str; 11] = [
     "rustfmt.toml",
 ];
 
-const CORE_MAY_USE: [&str; 14] = [
-    "arc-swap",
-    "aws-lc-rs",
-    "base64",
-    "governor",
-    "jsonwebtoken",
-    "lru",
-    "serde",
-    "serde_json",
-    "sha2",
-    "signature",
-    "subtle",
-    "thiserror",
-    "url",
-    "zeroize",
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn a_well_kept_file_passes() {
@@ -194,17 +159,5 @@ mod tests {
         assert!(top_level(&names).is_empty());
         names[0].0 = "scripts".into();
         assert_eq!(top_level(&names).len(), 2);
-    }
-
-    #[test]
-    fn a_runtime_in_the_core_is_found_but_not_in_its_tests() {
-        let metadata = |kind: serde_json::Value| {
-            json!({ "packages": [{ "name": "auth-core", "dependencies": [
-                { "name": "serde", "kind": null }, { "name": "tokio", "kind": kind },
-            ] }] })
-        };
-        assert_eq!(core_dependencies(&metadata(json!(null))).len(), 1);
-        assert!(core_dependencies(&metadata(json!("dev"))).is_empty());
-        assert_eq!(core_dependencies(&json!({ "packages": [] })).len(), 1);
     }
 }

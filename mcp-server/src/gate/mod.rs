@@ -9,7 +9,7 @@ mod jwks_fetch;
 
 pub use auth_core::authenticator::Granted;
 use auth_core::authenticator::{Authenticator, Decision, NeedsKeys};
-use auth_core::jwks::{KeyLifecycle, KeyLookup, KeySnapshot, LifecycleSettings};
+use auth_core::jwks::{FetchFailed, KeyLifecycle, KeyLookup, KeySet, KeySnapshot, LifecycleSettings};
 use auth_core::limit::RateLimit;
 use auth_core::policy::Policy;
 use auth_core::rejection::Rejection;
@@ -17,7 +17,7 @@ use auth_core::scope::Access;
 use auth_core::secret::Secret;
 
 use self::clock::Clock;
-use self::driver::KeyDriver;
+use self::driver::{KeyDriver, KeySource as _};
 use self::jwks_fetch::HttpKeySource;
 use crate::audit;
 use crate::config::auth::RateLimitStore;
@@ -90,6 +90,12 @@ impl Gate {
     }
 }
 
+/// Gets the issuer's keys once, to see whether they can be had and used. Verifies nothing.
+pub async fn fetch_keys(auth: &AuthConfig) -> Result<KeySet, FetchFailed> {
+    let source = key_source(auth).map_err(|_| FetchFailed::Unreachable)?;
+    source.fetch().await
+}
+
 /// Decisions per call before giving up on keys that keep changing.
 const ATTEMPTS: u32 = 3;
 
@@ -117,12 +123,16 @@ fn protected(auth: &AuthConfig, clock: Clock) -> Result<(Authenticator, KeyDrive
         validate_aud: auth.validate.aud,
         validate_iss: auth.validate.iss,
     };
-    let jwks_url = auth.jwks_url.as_ref().map(|url| url.url().clone());
-    let source = HttpKeySource::new(auth.issuer.clone(), jwks_url, auth.algorithms.clone())
-        .map_err(|_| "this machine's trusted certificates cannot be loaded".to_owned())?;
+    let source =
+        key_source(auth).map_err(|_| "this machine's trusted certificates cannot be loaded".to_owned())?;
     let settings = LifecycleSettings { ttl: auth.jwks_cache_ttl, ..LifecycleSettings::default() };
     let keys = KeyDriver::spawn(KeyLifecycle::new(settings), source, move || clock.now());
     Ok((Authenticator::protected(policy, rate_limit), keys))
+}
+
+fn key_source(auth: &AuthConfig) -> Result<HttpKeySource, reqwest::Error> {
+    let jwks_url = auth.jwks_url.as_ref().map(|url| url.url().clone());
+    HttpKeySource::new(auth.issuer.clone(), jwks_url, auth.algorithms.clone())
 }
 
 /// Limits shared through Redis are configured but not built: counting in memory instead would allow each process the

@@ -1,7 +1,9 @@
 //! `m4 doctor`: what is wrong with this set-up, why, and what mends it.
 
 mod config;
+mod datasets;
 mod finding;
+mod issuer;
 mod programs;
 mod token;
 
@@ -36,6 +38,8 @@ pub(super) fn run(args: &DoctorArgs, env: &Environment, printer: &Printer) -> Ou
 fn findings(own: Option<&Path>, env: &Environment) -> Vec<Finding> {
     let config = Config::load(env, &Flags::new());
     let mut findings = config::check(&config);
+    findings.extend(datasets::check(&config));
+    findings.extend(issuer::check(&config));
     findings.extend(token::check(&config));
     findings.extend(programs::check(own, env));
     findings
