@@ -19,6 +19,7 @@ use std::cell::Cell;
 use std::hint::black_box;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant as Clock};
 
 use auth_core::algorithm::Algorithm;
@@ -77,9 +78,9 @@ fn measure(criterion: &mut Criterion, issuer: &Issuer) {
         next.set((index + 1) % TOKENS);
         &tokens[index]
     };
-    let snapshot = issuer.snapshot();
+    let snapshot = Arc::new(issuer.snapshot());
     let decide = |gate: &Authenticator, token: &str| {
-        let decision = gate.decide(Some(token), &ACCESS, &snapshot, now());
+        let decision = gate.decide(Some(token), &ACCESS, |_| snapshot.clone(), now());
         assert!(matches!(black_box(decision), Decision::Admit(_)));
     };
     let mut group = criterion.benchmark_group(issuer.algorithm);
@@ -124,13 +125,13 @@ fn median(results: &std::path::Path, group: &str, what: &str) -> Option<f64> {
 
 fn gate() -> Authenticator {
     let mut policy = Policy::new(ISSUER, "m4-api");
-    policy.scopes = ScopeRequirements {
+    policy.scopes = Arc::new(ScopeRequirements {
         base: ScopeSet::parse("read:mimic-data").unwrap(),
         tools: [("execute_query".to_owned(), ScopeSet::parse("query:database").unwrap())].into(),
-        datasets: [].into(),
-    };
+        ..ScopeRequirements::default()
+    });
     let limit = RateLimit { requests: NonZeroU32::MAX, window: Duration::from_secs(3600) };
-    Authenticator::protected(policy, Some(limit))
+    Authenticator::protected(vec![policy], Some(limit))
 }
 
 fn now() -> Now {

@@ -29,21 +29,24 @@ impl DecisionCache {
         Self { shards: std::iter::repeat_with(shard).take(SHARDS).collect() }
     }
 
-    /// The token, if it was verified recently by a key that `set` still holds.
+    /// The token and whose it is, if it was verified recently by a key that its issuer's set still holds.
+    ///
+    /// `keys` gives an issuer's keys by its place.
     pub(crate) fn get(
         &self,
         digest: &TokenDigest,
-        snapshot: &KeySnapshot,
-        set: &KeySet,
+        keys: impl Fn(usize) -> Arc<KeySnapshot>,
         now: Now,
-    ) -> Option<Arc<Verified>> {
+    ) -> Option<(usize, Arc<Verified>)> {
         let mut shard = self.shard(digest).lock().unwrap_or_else(PoisonError::into_inner);
         let entry = shard.get_mut(digest)?;
-        let is_current = now.since(entry.verified_at) < LIFETIME
-            && (entry.generation == snapshot.generation() || set.contains(entry.verified.thumbprint()));
-        if is_current {
+        let snapshot = keys(entry.issuer);
+        let holds = |set: &KeySet| {
+            entry.generation == snapshot.generation() || set.contains(entry.verified.thumbprint())
+        };
+        if now.since(entry.verified_at) < LIFETIME && snapshot.usable(now).is_some_and(holds) {
             entry.generation = snapshot.generation();
-            return Some(entry.verified.clone());
+            return Some((entry.issuer, entry.verified.clone()));
         }
         shard.pop(digest);
         None
@@ -53,11 +56,12 @@ impl DecisionCache {
     pub(crate) fn insert(
         &self,
         digest: TokenDigest,
+        issuer: usize,
         verified: Arc<Verified>,
         snapshot: &KeySnapshot,
         now: Now,
     ) {
-        let entry = Entry { verified, generation: snapshot.generation(), verified_at: now };
+        let entry = Entry { verified, issuer, generation: snapshot.generation(), verified_at: now };
         self.shard(&digest).lock().unwrap_or_else(PoisonError::into_inner).put(digest, entry);
     }
 
@@ -73,6 +77,8 @@ type Shard = LruCache<TokenDigest, Entry, DigestHash>;
 #[derive(Debug)]
 struct Entry {
     verified: Arc<Verified>,
+    /// Its issuer's place.
+    issuer: usize,
     /// The key set's generation at the last check, which spares searching the set again.
     generation: u64,
     verified_at: Now,

@@ -1,5 +1,7 @@
 //! The claims of an access token, in the shapes real issuers send them.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde_json::{Map, Number, Value};
 
@@ -29,14 +31,36 @@ pub(crate) struct Claims {
 }
 
 impl Claims {
-    /// The scopes of `scope` and `scp` together, each a space-separated string or an array.
-    pub(crate) fn scopes(&self) -> ScopeSet {
+    /// The scopes of `scope`, `scp` and the claims named in `more` together, each a space-separated string or an array.
+    pub(crate) fn scopes(&self, more: &[String]) -> ScopeSet {
         let mut scopes = ScopeSet::default();
-        let texts = self.scope.0.iter().chain(&self.scp.0);
-        for scope in texts.flat_map(|text| text.split_ascii_whitespace()) {
-            scopes.insert(scope);
+        let more = more.iter().flat_map(|name| self.texts(name).into_owned());
+        for text in self.scope.0.iter().chain(&self.scp.0).cloned().chain(more) {
+            text.split_ascii_whitespace().for_each(|scope| scopes.insert(scope));
         }
         scopes
+    }
+
+    /// A claim that holds one text.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        match name {
+            "sub" => self.sub.as_deref(),
+            "client_id" => self.client_id.as_deref(),
+            "azp" => self.azp.as_deref(),
+            "email" => self.email.as_deref(),
+            _ => self.other.get(name).and_then(Value::as_str),
+        }
+    }
+
+    /// A claim that holds one text or several; whatever is no text is left out.
+    pub(crate) fn texts(&self, name: &str) -> Cow<'_, [String]> {
+        match (name, self.other.get(name)) {
+            ("aud", _) => Cow::Borrowed(&self.aud.0),
+            (_, Some(Value::Array(items))) => {
+                items.iter().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>().into()
+            }
+            _ => self.text(name).map(str::to_owned).into_iter().collect::<Vec<_>>().into(),
+        }
     }
 }
 
@@ -101,9 +125,16 @@ mod tests {
             r#"{"scope":"a","scp":["b"]}"#,
             r#"{"scope":"","scp":["a b"]}"#,
         ] {
-            assert_eq!(claims(json).scopes().to_string(), "a, b", "{json}");
+            assert_eq!(claims(json).scopes(&[]).to_string(), "a, b", "{json}");
         }
-        assert!(claims(r#"{"scope":null}"#).scopes().is_empty());
+        assert!(claims(r#"{"scope":null}"#).scopes(&[]).is_empty());
+    }
+
+    #[test]
+    fn named_claims_grant_scopes_too() {
+        let json = r#"{"scope":"a","permissions":["b","c d"],"roles":"e","groups":[7,{"x":1}]}"#;
+        let names = ["permissions", "roles", "groups", "absent"].map(str::to_owned);
+        assert_eq!(claims(json).scopes(&names).to_string(), "a, b, c, d, e");
     }
 
     #[test]

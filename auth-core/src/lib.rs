@@ -11,17 +11,19 @@
 //! [`rejection::Rejection`], or the wish for keys.
 //!
 //! ```
+//! use std::sync::Arc;
+//!
 //! use auth_core::authenticator::{Authenticator, Decision};
 //! use auth_core::jwks::KeySnapshot;
 //! use auth_core::policy::Policy;
 //! use auth_core::scope::Access;
 //! use auth_core::time::{Instant, Now, UnixTime};
 //!
-//! let gate = Authenticator::protected(Policy::new("https://issuer.example", "m4-api"), None);
+//! let gate = Authenticator::protected(vec![Policy::new("https://issuer.example", "m4-api")], None);
 //! let now = Now { wall: UnixTime(1_800_000_000), mono: Instant::default() };
 //! let access = Access { tool: "execute_query", dataset: None };
-//! let Decision::Reject(rejection) = gate.decide(None, &access, &KeySnapshot::default(), now) else { panic!() };
-//! assert_eq!(rejection.message(), "Missing OAuth2 access token");
+//! let Decision::Reject(refused) = gate.decide(None, &access, |_| Arc::new(KeySnapshot::default()), now) else { panic!() };
+//! assert_eq!(refused.rejection.message(), "Missing OAuth2 access token");
 //! ```
 
 mod cache;

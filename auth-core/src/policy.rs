@@ -1,9 +1,10 @@
 //! What an access token has to be: the configured facts a token is compared with.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::algorithm::Algorithm;
-use crate::scope::ScopeRequirements;
+use crate::scope::{ScopePolicy, ScopeRequirements};
 
 /// The rules for tokens of one issuer. A plain value; [`Verifier`](crate::verify::Verifier) applies it.
 #[derive(Debug, Clone)]
@@ -12,15 +13,27 @@ pub struct Policy {
     pub issuer: String,
     /// Names of this resource server; a token must be for at least one of them.
     pub audiences: Vec<String>,
+    /// The claim that holds the audience: `aud`, or `client_id` for issuers that send no `aud` (AWS Cognito).
+    pub audience_claim: String,
     /// What calls need.
-    pub scopes: ScopeRequirements,
+    pub scopes: Arc<dyn ScopePolicy>,
+    /// Claims that grant scopes besides `scope` and `scp`, each a string or an array: `permissions`, `roles`.
+    pub scope_claims: Vec<String>,
+    /// Claims that name the subject, the first present one counts: `sub`, and what stands in for it where the issuer
+    /// leaves it out (`client_id`) or makes it different for every client (`oid`).
+    pub subject_claims: Vec<String>,
     /// Signature algorithms accepted, whatever a key says.
     pub algorithms: Vec<Algorithm>,
     /// Tolerated difference between the issuer's clock and ours.
     pub leeway: Duration,
+    /// Whether only tokens typed `at+jwt` are accepted (RFC 9068 §4). On where the issuer follows that profile.
+    pub require_at_jwt: bool,
+    /// Whether this issuer's ID tokens count as access tokens. For issuers whose access tokens are opaque, where nothing
+    /// else is to be had; an ID token says who somebody is, not what a client may do for them.
+    pub accept_id_tokens: bool,
     /// Whether `exp` is required and checked. Off is for debugging only.
     pub validate_exp: bool,
-    /// Whether `aud` is checked. Off is for debugging only.
+    /// Whether the audience is checked. Off is for debugging only.
     pub validate_aud: bool,
     /// Whether `iss` is checked. Off is for debugging only.
     pub validate_iss: bool,
@@ -32,9 +45,14 @@ impl Policy {
         Self {
             issuer: issuer.into(),
             audiences: vec![audience.into()],
-            scopes: ScopeRequirements::default(),
+            audience_claim: "aud".to_owned(),
+            scopes: Arc::new(ScopeRequirements::default()),
+            scope_claims: Vec::new(),
+            subject_claims: vec!["sub".to_owned()],
             algorithms: Algorithm::DEFAULT.to_vec(),
             leeway: Duration::from_secs(60),
+            require_at_jwt: false,
+            accept_id_tokens: false,
             validate_exp: true,
             validate_aud: true,
             validate_iss: true,

@@ -67,6 +67,13 @@ pub enum Rejection {
         /// The token's `iss`.
         found: String,
     },
+    /// `iss` is none of the configured issuers.
+    UnknownIssuer {
+        /// The configured issuers.
+        known: Vec<String>,
+        /// What the token, still unverified, claims.
+        found: String,
+    },
     /// No `aud` value is one of ours (RFC 7519 §4.1.3).
     WrongAudience {
         /// The configured audiences.
@@ -75,7 +82,7 @@ pub enum Rejection {
         found: Vec<String>,
     },
     /// A required claim is absent or empty.
-    MissingClaim(&'static str),
+    MissingClaim(String),
     /// The token is genuine but is no access token.
     WrongKind(TokenKind),
     /// The header demands an extension that is not understood (RFC 7515 §4.1.11).
@@ -153,6 +160,10 @@ pub enum TokenKind {
     DpopProof,
     /// A refresh token in JWT form.
     RefreshToken,
+    /// A client's own assertion (RFC 7523).
+    ClientAssertion,
+    /// Not typed `at+jwt` where that is required (RFC 9068 §4).
+    NotTyped,
     /// Some other `typ`.
     Other {
         /// The `typ` it has.
@@ -161,6 +172,10 @@ pub enum TokenKind {
 }
 
 impl Rejection {
+    pub(crate) fn missing(claim: &str) -> Self {
+        Self::MissingClaim(claim.to_owned())
+    }
+
     /// What the caller may read: the fixed first words of the message, then the detail.
     pub fn message(&self) -> String {
         let mut text = self.title().to_owned();
@@ -178,7 +193,7 @@ impl Rejection {
             Self::Malformed(Malformed::NotThreeParts { parts: 5 }) => {
                 "This is an encrypted token; have the issuer sign access tokens without encrypting them.".into()
             }
-            Self::Malformed(Malformed::NotThreeParts { parts: 1 }) => {
+            Self::Malformed(Malformed::NotThreeParts { parts: 1 | 2 }) => {
                 "This looks like an opaque token; have the issuer issue JWT access tokens for this audience.".into()
             }
             Self::Malformed(_) => "Copy the whole access token (header.payload.signature) and try again.".into(),
@@ -201,6 +216,10 @@ impl Rejection {
                     Quoted(found)
                 )
             }
+            Self::UnknownIssuer { known, found } if known.iter().any(|known| differ_by_trailing_slash(known, found)) => {
+                format!("One of the two differs by a trailing slash only: configure exactly {}", Quoted(found))
+            }
+            Self::UnknownIssuer { .. } => "Get a token from one of the configured issuers, or configure this one.".into(),
             Self::WrongIssuer { .. } => "Get a token from the configured issuer, or correct M4_OAUTH2_ISSUER_URL.".into(),
             Self::WrongAudience { .. } => {
                 "Ask the issuer for a token for this audience, or correct M4_OAUTH2_AUDIENCE.".into()
@@ -257,7 +276,7 @@ impl Rejection {
             Self::BadSignature => "bad_signature",
             Self::Expired { .. } => "expired",
             Self::NotYetValid { .. } => "not_yet_valid",
-            Self::WrongIssuer { .. } => "wrong_issuer",
+            Self::WrongIssuer { .. } | Self::UnknownIssuer { .. } => "wrong_issuer",
             Self::WrongAudience { .. } => "wrong_audience",
             Self::MissingClaim(_) => "missing_claim",
             Self::WrongKind(_) => "wrong_kind",
@@ -292,7 +311,7 @@ impl Rejection {
             | Self::BadSignature => "Invalid token signature",
             Self::Expired { .. } => "Token has expired",
             Self::NotYetValid { .. } => "Token is not yet valid",
-            Self::WrongIssuer { .. } => "Invalid token issuer",
+            Self::WrongIssuer { .. } | Self::UnknownIssuer { .. } => "Invalid token issuer",
             Self::WrongAudience { .. } => "Invalid token audience",
             Self::MissingClaim(_)
             | Self::WrongKind(_)
@@ -328,6 +347,9 @@ impl Rejection {
             }
             Self::WrongIssuer { expected, found } => {
                 write!(out, ": expected {}, found {}", Quoted(expected), Quoted(found))
+            }
+            Self::UnknownIssuer { known, found } => {
+                write!(out, ": expected one of {}, found {}", QuotedList(known), Quoted(found))
             }
             Self::WrongAudience { expected, found } => {
                 write!(out, ": expected {}, found {}", QuotedList(expected), QuotedList(found))
@@ -385,6 +407,8 @@ impl fmt::Display for TokenKind {
                 f.write_str("this is a logout token or security event, not an access token")
             }
             Self::DpopProof => f.write_str("this is a DPoP proof, not an access token"),
+            Self::ClientAssertion => f.write_str("this is a client assertion, not an access token"),
+            Self::NotTyped => f.write_str("it is not typed at+jwt, which this server requires"),
             Self::RefreshToken => f.write_str("this is a refresh token, not an access token"),
             Self::Other { typ } => write!(f, "its type {} is not that of an access token", Quoted(typ)),
         }

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
+use crate::verify::Principal;
+
 /// A set of scopes, kept sorted so that every message and challenge lists them in the same order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ScopeSet(BTreeSet<Arc<str>>);
@@ -52,6 +54,12 @@ impl ScopeSet {
         self.0.insert(Arc::from(scope));
     }
 
+    /// The scopes that `other` does not hold.
+    #[must_use]
+    pub fn without(&self, other: &Self) -> Self {
+        Self(self.0.difference(&other.0).cloned().collect())
+    }
+
     /// Adds every scope of `other`.
     pub fn extend(&mut self, other: &Self) {
         self.0.extend(other.0.iter().cloned());
@@ -82,6 +90,42 @@ impl fmt::Display for ScopeSet {
 #[error("`{0}` is not a scope: only printable ASCII without spaces, quotes and backslashes (RFC 6749 §3.3)")]
 pub struct InvalidScope(String);
 
+/// Decides which scopes a call needs.
+///
+/// [`ScopeRequirements`] is what configuration makes. An embedding program may bring its own logic:
+///
+/// ```
+/// use auth_core::scope::{Access, ScopePolicy, ScopeSet};
+/// use auth_core::verify::Principal;
+///
+/// /// Researchers may query; nurses may look at the schema only.
+/// #[derive(Debug)]
+/// struct ByRole;
+///
+/// impl ScopePolicy for ByRole {
+///     fn required(&self, access: &Access<'_>) -> ScopeSet {
+///         let role = if access.tool == "execute_query" { "researcher" } else { "nurse" };
+///         [role].into_iter().collect()
+///     }
+///
+///     fn missing(&self, principal: &Principal, access: &Access<'_>) -> ScopeSet {
+///         if principal.scopes().contains("researcher") {
+///             return ScopeSet::default();
+///         }
+///         self.required(access).without(principal.scopes())
+///     }
+/// }
+/// ```
+pub trait ScopePolicy: fmt::Debug + Send + Sync {
+    /// Everything a call needs, for one complete challenge (RFC 6750 §3).
+    fn required(&self, access: &Access<'_>) -> ScopeSet;
+
+    /// What the caller lacks for a call. Empty lets the call go on.
+    fn missing(&self, principal: &Principal, access: &Access<'_>) -> ScopeSet {
+        self.required(access).without(principal.scopes())
+    }
+}
+
 /// Which scopes a call needs: those every call needs, those of its tool, those of its dataset.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ScopeRequirements {
@@ -91,27 +135,72 @@ pub struct ScopeRequirements {
     pub tools: BTreeMap<String, ScopeSet>,
     /// Needed on top by calls that touch the named dataset.
     pub datasets: BTreeMap<String, ScopeSet>,
+    /// Scopes that include others.
+    pub implies: ScopeHierarchy,
 }
 
 impl ScopeRequirements {
-    /// The complete set a call needs, for a challenge that asks for everything at once.
-    pub fn for_call(&self, access: &Access<'_>) -> ScopeSet {
-        let mut needed = self.base.clone();
-        for set in self.additional(access) {
+    fn needed<'a>(&'a self, access: &Access<'_>) -> impl Iterator<Item = &'a ScopeSet> {
+        let dataset = access.dataset.and_then(|name| self.datasets.get(name));
+        std::iter::once(&self.base).chain(self.tools.get(access.tool)).chain(dataset)
+    }
+}
+
+impl ScopePolicy for ScopeRequirements {
+    /// The smallest set that suffices: a scope that another needed one implies is left out.
+    fn required(&self, access: &Access<'_>) -> ScopeSet {
+        let mut needed = ScopeSet::default();
+        for set in self.needed(access) {
             needed.extend(set);
         }
-        needed
+        self.implies.minimal(needed)
     }
 
-    /// What `granted` lacks for a call; empty means the call may go on.
-    pub fn missing(&self, granted: &ScopeSet, access: &Access<'_>) -> ScopeSet {
-        let sets = std::iter::once(&self.base).chain(self.additional(access));
-        ScopeSet(sets.flat_map(|set| set.0.difference(&granted.0)).cloned().collect())
+    fn missing(&self, principal: &Principal, access: &Access<'_>) -> ScopeSet {
+        let granted = principal.scopes();
+        // The usual token names what is needed; the hierarchy is walked only for one that does not.
+        if self.needed(access).all(|set| set.0.is_subset(&granted.0)) {
+            return ScopeSet::default();
+        }
+        self.required(access).without(&self.implies.expand(granted))
+    }
+}
+
+/// Which scopes include which others: `admin` implies `read:mimic-data`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ScopeHierarchy(BTreeMap<Arc<str>, ScopeSet>);
+
+impl ScopeHierarchy {
+    /// Takes `scope → implied scopes` pairs; implications chain.
+    pub fn new(pairs: impl IntoIterator<Item = (String, ScopeSet)>) -> Self {
+        Self(pairs.into_iter().map(|(scope, implied)| (Arc::from(scope), implied)).collect())
     }
 
-    fn additional<'a>(&'a self, access: &Access<'_>) -> impl Iterator<Item = &'a ScopeSet> {
-        let dataset = access.dataset.and_then(|name| self.datasets.get(name));
-        self.tools.get(access.tool).into_iter().chain(dataset)
+    /// `scopes` with everything they imply, directly or through others. Cycles are harmless.
+    pub fn expand(&self, scopes: &ScopeSet) -> ScopeSet {
+        let mut all = scopes.clone();
+        let mut open: Vec<Arc<str>> = scopes.0.iter().cloned().collect();
+        while let Some(scope) = open.pop() {
+            let implied = self.0.get(&scope).into_iter().flat_map(|set| &set.0);
+            open.extend(implied.filter(|scope| all.0.insert(Arc::clone(scope))).cloned());
+        }
+        all
+    }
+
+    /// `scopes` without those that the rest of them implies.
+    fn minimal(&self, scopes: ScopeSet) -> ScopeSet {
+        if self.0.is_empty() {
+            return scopes;
+        }
+        let mut kept = scopes.clone();
+        for scope in &scopes.0 {
+            let mut others = kept.clone();
+            others.0.remove(scope);
+            if self.expand(&others).0.contains(scope) {
+                kept = others;
+            }
+        }
+        kept
     }
 }
 
@@ -151,17 +240,53 @@ mod tests {
         }
     }
 
-    #[test]
-    fn tool_and_dataset_scopes_come_on_top_of_the_base() {
-        let requirements = ScopeRequirements {
+    fn requirements() -> ScopeRequirements {
+        ScopeRequirements {
             base: set("read:mimic-data"),
             tools: BTreeMap::from([("execute_query".into(), set("query:database"))]),
             datasets: BTreeMap::from([("mimic-iv-note".into(), set("read:notes"))]),
-        };
-        let access = Access { tool: "execute_query", dataset: Some("mimic-iv-note") };
-        assert_eq!(requirements.for_call(&access), set("read:mimic-data query:database read:notes"));
-        assert_eq!(requirements.missing(&set("read:mimic-data read:notes"), &access), set("query:database"));
-        let plain = Access { tool: "list_datasets", dataset: None };
-        assert!(requirements.missing(&set("read:mimic-data"), &plain).is_empty());
+            implies: ScopeHierarchy::default(),
+        }
+    }
+
+    fn missing(requirements: &ScopeRequirements, granted: &str, access: &Access<'_>) -> String {
+        requirements.missing(&Principal::with_scopes(set(granted)), access).to_string()
+    }
+
+    const NOTES: Access<'static> = Access { tool: "execute_query", dataset: Some("mimic-iv-note") };
+    const LIST: Access<'static> = Access { tool: "list_datasets", dataset: None };
+
+    #[test]
+    fn tool_and_dataset_scopes_come_on_top_of_the_base() {
+        let requirements = requirements();
+        assert_eq!(requirements.required(&NOTES), set("read:mimic-data query:database read:notes"));
+        assert_eq!(missing(&requirements, "read:mimic-data read:notes", &NOTES), "query:database");
+        assert_eq!(missing(&requirements, "read:mimic-data", &LIST), "");
+    }
+
+    #[test]
+    fn a_scope_grants_what_it_implies_through_any_number_of_steps() {
+        let implies = ScopeHierarchy::new([
+            ("admin".to_owned(), set("query:database")),
+            ("query:database".to_owned(), set("read:mimic-data read:notes")),
+        ]);
+        let requirements = ScopeRequirements { implies, ..requirements() };
+        assert_eq!(missing(&requirements, "admin", &NOTES), "");
+        assert_eq!(missing(&requirements, "read:notes", &NOTES), "query:database");
+        assert_eq!(
+            requirements.required(&NOTES),
+            set("query:database"),
+            "a challenge asks for no more than suffices"
+        );
+    }
+
+    #[test]
+    fn scopes_that_imply_each_other_neither_loop_nor_vanish() {
+        let implies = ScopeHierarchy::new([("a".to_owned(), set("b")), ("b".to_owned(), set("a"))]);
+        assert_eq!(implies.expand(&set("a")), set("a b"));
+        let requirements = ScopeRequirements { base: set("a b"), implies, ..ScopeRequirements::default() };
+        assert_eq!(requirements.required(&LIST).len(), 1);
+        assert_eq!(missing(&requirements, "a", &LIST), "");
+        assert_eq!(missing(&requirements, "c", &LIST).len(), 1);
     }
 }

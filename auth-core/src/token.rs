@@ -66,6 +66,15 @@ impl<'a> UnverifiedToken<'a> {
         decode_base64(&self.text[self.payload_end + 1..], "signature")
     }
 
+    /// The issuer the token claims to be from, to choose whose keys have to prove it. Believed for nothing else.
+    pub(crate) fn claimed_issuer(&self) -> Result<Option<String>, Rejection> {
+        #[derive(Deserialize)]
+        struct Claimed {
+            iss: Option<String>,
+        }
+        self.claims::<Claimed>().map(|claimed| claimed.iss)
+    }
+
     /// The decoded claims. Only for [`crate::verify`], after the signature held.
     pub(crate) fn claims<T: for<'de> Deserialize<'de>>(&self) -> Result<T, Rejection> {
         decode_json(&self.text[self.header_end + 1..self.payload_end], "claims")

@@ -49,7 +49,7 @@ impl Verifier {
                 name: names.first().cloned().unwrap_or_default(),
             });
         }
-        check_header_type(header)?;
+        self.check_header_type(header)?;
         Ok(KeyQuery { kid: header.kid.clone(), algorithm })
     }
 
@@ -73,19 +73,18 @@ impl Verifier {
             return Err(Rejection::BadSignature);
         }
         let claims: Claims = token.claims()?;
-        check_claims_kind(&claims)?;
+        self.check_claims_kind(&claims)?;
         self.check_issuer(&claims)?;
         self.check_audience(&claims)?;
         let validity = self.validity(&claims)?;
         validity.check(wall)?;
-        let subject = claims.sub.as_deref().filter(|sub| !sub.is_empty());
-        let subject: Arc<str> = subject.ok_or(Rejection::MissingClaim("sub"))?.into();
+        let subject = self.subject(&claims)?;
         if claims.other.contains_key("cnf") {
             return Err(Rejection::SenderConstrained);
         }
         Ok(Verified {
             principal: Arc::new(Principal {
-                scopes: claims.scopes(),
+                scopes: claims.scopes(&self.policy.scope_claims),
                 issuer: claims.iss.unwrap_or_default().into(),
                 subject,
                 client_id: claims.client_id.or(claims.azp),
@@ -98,12 +97,56 @@ impl Verifier {
         })
     }
 
+    /// `typ` may be absent, `JWT` or `at+jwt` (RFC 9068 §2.1); every other type is some other kind of token
+    /// (RFC 8725 §3.11).
+    fn check_header_type(&self, header: &Header) -> Result<(), Rejection> {
+        let typ = header.typ.as_deref().map(str::to_ascii_lowercase);
+        // RFC 7515 §4.1.9: a type without a slash stands for `application/` in front of it.
+        let kind = match typ.as_deref().map(|typ| typ.strip_prefix("application/").unwrap_or(typ)) {
+            Some("at+jwt") => return Ok(()),
+            None | Some("jwt") if !self.policy.require_at_jwt => return Ok(()),
+            None | Some("jwt") => TokenKind::NotTyped,
+            Some("dpop+jwt") => TokenKind::DpopProof,
+            Some("logout+jwt" | "secevent+jwt") => TokenKind::SecurityEvent,
+            Some("client-authentication+jwt") => TokenKind::ClientAssertion,
+            Some(_) => TokenKind::Other { typ: header.typ.clone().unwrap_or_default() },
+        };
+        Err(Rejection::WrongKind(kind))
+    }
+
+    /// Issuers that type everything `JWT` still give other kinds of token away by their claims.
+    fn check_claims_kind(&self, claims: &Claims) -> Result<(), Rejection> {
+        let has = |name: &str| claims.other.contains_key(name);
+        let text = |name: &str| claims.other.get(name).and_then(Value::as_str).unwrap_or_default();
+        // OpenID Connect Core §2 and §3.3.2.11; `token_use` is Cognito's, `typ` Keycloak's, which used to copy `nonce`
+        // into access tokens too but says `Bearer` there.
+        let is_id_token = || {
+            let has_nonce = has("nonce") && text("typ") != "Bearer";
+            has_nonce || has("at_hash") || has("c_hash") || text("token_use") == "id" || text("typ") == "ID"
+        };
+        let kind = if has("htm") && has("htu") {
+            TokenKind::DpopProof
+        } else if has("events") || text("typ") == "Logout" {
+            TokenKind::SecurityEvent
+        } else if matches!(text("typ"), "Refresh" | "Offline") {
+            TokenKind::RefreshToken
+        } else if claims.iss.is_some() && claims.iss == claims.sub {
+            // RFC 7523 §3: a client speaks for itself.
+            TokenKind::ClientAssertion
+        } else if !self.policy.accept_id_tokens && is_id_token() {
+            TokenKind::IdToken
+        } else {
+            return Ok(());
+        };
+        Err(Rejection::WrongKind(kind))
+    }
+
     fn check_issuer(&self, claims: &Claims) -> Result<(), Rejection> {
         if !self.policy.validate_iss {
             return Ok(());
         }
         match &claims.iss {
-            None => Err(Rejection::MissingClaim("iss")),
+            None => Err(Rejection::missing("iss")),
             Some(found) if *found == self.policy.issuer => Ok(()),
             Some(found) => {
                 Err(Rejection::WrongIssuer { expected: self.policy.issuer.clone(), found: found.clone() })
@@ -112,19 +155,33 @@ impl Verifier {
     }
 
     fn check_audience(&self, claims: &Claims) -> Result<(), Rejection> {
-        let is_for_us = || claims.aud.0.iter().any(|audience| self.policy.audiences.contains(audience));
-        if !self.policy.validate_aud || is_for_us() {
+        if !self.policy.validate_aud {
             return Ok(());
         }
-        if claims.aud.0.is_empty() {
-            return Err(Rejection::MissingClaim("aud"));
+        let name = &self.policy.audience_claim;
+        let found = claims.texts(name);
+        if found.iter().any(|audience| self.policy.audiences.contains(audience)) {
+            return Ok(());
         }
-        Err(Rejection::WrongAudience { expected: self.policy.audiences.clone(), found: claims.aud.0.clone() })
+        if found.is_empty() {
+            return Err(Rejection::MissingClaim(name.clone()));
+        }
+        Err(Rejection::WrongAudience { expected: self.policy.audiences.clone(), found: found.into_owned() })
+    }
+
+    fn subject(&self, claims: &Claims) -> Result<Arc<str>, Rejection> {
+        let named = self.policy.subject_claims.iter().filter_map(|name| claims.text(name));
+        let subject = named.into_iter().find(|text| !text.is_empty());
+        subject.map(Arc::from).ok_or_else(|| {
+            Rejection::MissingClaim(
+                self.policy.subject_claims.first().cloned().unwrap_or_else(|| "sub".into()),
+            )
+        })
     }
 
     fn validity(&self, claims: &Claims) -> Result<Validity, Rejection> {
         if self.policy.validate_exp && claims.exp.is_none() {
-            return Err(Rejection::MissingClaim("exp"));
+            return Err(Rejection::missing("exp"));
         }
         let time = |date: Option<NumericDate>| date.map(|date| date.0);
         Ok(Validity {
@@ -204,6 +261,19 @@ impl Principal {
         self.expires_at
     }
 
+    #[cfg(test)]
+    pub(crate) fn with_scopes(scopes: ScopeSet) -> Self {
+        Self {
+            issuer: "https://issuer.example".into(),
+            subject: "ada".into(),
+            client_id: None,
+            scopes,
+            email: None,
+            expires_at: None,
+            other: Map::new(),
+        }
+    }
+
     /// Any other claim, by name.
     pub fn claim(&self, name: &str) -> Option<&Value> {
         self.other.get(name)
@@ -232,45 +302,4 @@ impl Validity {
         }
         Ok(())
     }
-}
-
-/// `typ` may be absent, `JWT` or `at+jwt` (RFC 9068 §2.1); every other type is some other kind of token
-/// (RFC 8725 §3.11).
-fn check_header_type(header: &Header) -> Result<(), Rejection> {
-    let Some(typ) = &header.typ else { return Ok(()) };
-    let lower = typ.to_ascii_lowercase();
-    // RFC 7515 §4.1.9: a type without a slash stands for `application/` in front of it.
-    let kind = match lower.strip_prefix("application/").unwrap_or(&lower) {
-        "jwt" | "at+jwt" => return Ok(()),
-        "dpop+jwt" => TokenKind::DpopProof,
-        "logout+jwt" | "secevent+jwt" => TokenKind::SecurityEvent,
-        _ => TokenKind::Other { typ: typ.clone() },
-    };
-    Err(Rejection::WrongKind(kind))
-}
-
-/// Issuers that type everything `JWT` still give other kinds of token away by their claims.
-fn check_claims_kind(claims: &Claims) -> Result<(), Rejection> {
-    let has = |name: &str| claims.other.contains_key(name);
-    let text = |name: &str| claims.other.get(name).and_then(Value::as_str).unwrap_or_default();
-    let kind = if has("htm") && has("htu") {
-        TokenKind::DpopProof
-    } else if has("events") {
-        TokenKind::SecurityEvent
-    } else if has("at_hash")
-        || has("c_hash")
-        || has("nonce")
-        || text("token_use") == "id"
-        || text("typ") == "ID"
-    {
-        // OpenID Connect Core §2 and §3.3.2.11; `token_use` is Cognito's, `typ` Keycloak's.
-        TokenKind::IdToken
-    } else if matches!(text("typ"), "Refresh" | "Offline") {
-        TokenKind::RefreshToken
-    } else if text("typ") == "Logout" {
-        TokenKind::SecurityEvent
-    } else {
-        return Ok(());
-    };
-    Err(Rejection::WrongKind(kind))
 }

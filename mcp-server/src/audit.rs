@@ -4,22 +4,24 @@
 
 use std::time::Duration;
 
-use auth_core::authenticator::Granted;
-use auth_core::rejection::Rejection;
+use auth_core::authenticator::{Granted, Refused};
 use auth_core::scope::Access;
+use auth_core::verify::Principal;
 
 /// Records one decision of the gate.
-pub(crate) fn record_decision(access: &Access<'_>, outcome: &Result<Granted, Rejection>) {
+pub(crate) fn record_decision(access: &Access<'_>, outcome: &Result<Granted, Refused>) {
     let Access { tool, dataset } = *access;
     match outcome {
         Ok(granted) => {
-            let (issuer, subject) = caller(granted);
+            let (issuer, subject) = caller(granted.principal());
             let token = granted.fingerprint().map(tracing::field::display);
             tracing::info!(target: TARGET, decision = "admit", tool, dataset, issuer, subject, token);
         }
-        Err(rejection) => {
+        Err(Refused { rejection, principal, fingerprint }) => {
+            let (issuer, subject) = caller(principal.as_deref());
+            let token = fingerprint.map(tracing::field::display);
             let reason = rejection.code();
-            tracing::warn!(target: TARGET, decision = "reject", tool, dataset, reason, "{rejection}");
+            tracing::warn!(target: TARGET, decision = "reject", tool, dataset, issuer, subject, token, reason, "{rejection}");
         }
     }
 }
@@ -39,13 +41,12 @@ pub(crate) fn record_call(
     took: Duration,
 ) {
     let Access { tool, dataset } = *access;
-    let (issuer, subject) = caller(granted);
+    let (issuer, subject) = caller(granted.principal());
     let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     tracing::info!(target: TARGET, outcome, tool, dataset, issuer, subject, rows, millis);
 }
 
-fn caller(granted: &Granted) -> (Option<&str>, Option<&str>) {
-    let principal = granted.principal();
+fn caller(principal: Option<&Principal>) -> (Option<&str>, Option<&str>) {
     (principal.map(|principal| &**principal.issuer()), principal.map(|principal| &**principal.subject()))
 }
 

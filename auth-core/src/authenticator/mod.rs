@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cache::DecisionCache;
-use crate::jwks::{FetchFailed, KeyQuery, KeySet, KeySnapshot, Selection};
+use crate::jwks::{FetchFailed, KeyQuery, KeySnapshot, Selection};
 use crate::limit::{DEFAULT_CAPACITY, RateLimit, RateLimiter, SubjectKey};
 use crate::policy::Policy;
 use crate::rejection::Rejection;
 use crate::scope::Access;
 use crate::time::Now;
-use crate::token::{Fingerprint, UnverifiedToken};
+use crate::token::{Fingerprint, TokenDigest, UnverifiedToken};
 use crate::verify::{Principal, Verified, Verifier};
 
 /// Decides calls. Made once per configuration and shared; all its methods take `&self`.
@@ -20,11 +20,16 @@ pub struct Authenticator {
 }
 
 impl Authenticator {
-    /// Admits only tokens that satisfy `policy`, each subject at most at `rate_limit`.
-    pub fn protected(policy: Policy, rate_limit: Option<RateLimit>) -> Self {
+    /// Admits only tokens of these issuers, each by its own rules, and each subject at most at `rate_limit`.
+    ///
+    /// Without any issuer nobody could be admitted, and nobody is.
+    pub fn protected(issuers: Vec<Policy>, rate_limit: Option<RateLimit>) -> Self {
+        if issuers.is_empty() {
+            return Self::misconfigured("no issuer is configured");
+        }
         Self {
             mode: Mode::Protected(Box::new(Protected {
-                verifier: Verifier::new(policy),
+                verifiers: issuers.into_iter().map(Verifier::new).collect(),
                 cache: DecisionCache::new(CACHED_TOKENS),
                 limiter: rate_limit.map(|limit| RateLimiter::new(limit, DEFAULT_CAPACITY)),
             })),
@@ -41,23 +46,25 @@ impl Authenticator {
         Self { mode: Mode::Misconfigured(detail.into()) }
     }
 
-    /// The rules for tokens, when there are any.
-    pub fn policy(&self) -> Option<&Policy> {
-        match &self.mode {
-            Mode::Protected(protected) => Some(protected.verifier.policy()),
-            Mode::Open | Mode::Misconfigured(_) => None,
-        }
+    /// The rules for tokens, one per issuer, in the order given; empty when there are none.
+    pub fn policies(&self) -> impl Iterator<Item = &Policy> {
+        let verifiers = match &self.mode {
+            Mode::Protected(protected) => &*protected.verifiers,
+            Mode::Open | Mode::Misconfigured(_) => &[],
+        };
+        verifiers.iter().map(Verifier::policy)
     }
 
     /// Decides one call.
     ///
-    /// `credential` is the text of the caller's token, if it has one. The order is fixed: token, scopes, rate; a call
-    /// refused for its scopes costs nothing of the subject's rate.
+    /// `credential` is the text of the caller's token, if it has one; `keys` gives the keys of the issuer at a place in
+    /// the order of [`Authenticator::protected`]. The order of checks is fixed: token, scopes, rate; a call refused for
+    /// its scopes costs nothing of the subject's rate.
     pub fn decide(
         &self,
         credential: Option<&str>,
         access: &Access<'_>,
-        keys: &KeySnapshot,
+        keys: impl Fn(usize) -> Arc<KeySnapshot>,
         now: Now,
     ) -> Decision {
         let outcome = match &self.mode {
@@ -67,7 +74,7 @@ impl Authenticator {
         };
         match outcome {
             Ok(granted) => Decision::Admit(granted),
-            Err(Stop::Rejected(rejection)) => Decision::Reject(rejection),
+            Err(Stop::Refused(refused)) => Decision::Reject(refused),
             Err(Stop::NeedsKeys(needs)) => Decision::NeedsKeys(needs),
         }
     }
@@ -80,7 +87,7 @@ pub enum Decision {
     /// The call may go on, with this proof.
     Admit(Granted),
     /// The call must not go on.
-    Reject(Rejection),
+    Reject(Refused),
     /// The snapshot cannot tell. Ask the issuer's [`KeyLifecycle`](crate::jwks::KeyLifecycle), then decide again.
     NeedsKeys(NeedsKeys),
 }
@@ -103,9 +110,28 @@ impl Granted {
     }
 }
 
+/// A refusal, and whose it is as far as that is proven.
+#[derive(Debug, Clone)]
+pub struct Refused {
+    /// Why.
+    pub rejection: Rejection,
+    /// Whom the token speaks for; `None` unless it was genuine, as it is where only scopes or rate are wrong.
+    pub principal: Option<Arc<Principal>>,
+    /// What a log may hold of the token, when one was presented.
+    pub fingerprint: Option<Fingerprint>,
+}
+
+impl From<Rejection> for Refused {
+    fn from(rejection: Rejection) -> Self {
+        Self { rejection, principal: None, fingerprint: None }
+    }
+}
+
 /// A key the snapshot does not have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NeedsKeys {
+    /// Whose key: the issuer's place in the order of [`Authenticator::protected`].
+    pub issuer: usize,
     /// What to look up.
     pub query: KeyQuery,
 }
@@ -131,7 +157,8 @@ enum Mode {
 
 #[derive(Debug)]
 struct Protected {
-    verifier: Verifier,
+    /// At least one.
+    verifiers: Vec<Verifier>,
     cache: DecisionCache,
     limiter: Option<RateLimiter>,
 }
@@ -141,7 +168,7 @@ impl Protected {
         &self,
         credential: Option<&str>,
         access: &Access<'_>,
-        keys: &KeySnapshot,
+        keys: impl Fn(usize) -> Arc<KeySnapshot>,
         now: Now,
     ) -> Result<Granted, Stop> {
         if !now.wall.is_plausible() {
@@ -150,47 +177,83 @@ impl Protected {
         }
         let token = UnverifiedToken::parse(credential.ok_or(Rejection::MissingToken)?)?;
         let digest = token.digest();
-        let usable = keys.usable(now);
-        let cached = usable.and_then(|set| self.cache.get(&digest, keys, set, now));
-        let verified = match cached {
-            Some(verified) => {
-                verified.check_times(now.wall)?;
-                verified
-            }
-            None => {
-                let verified = Arc::new(self.verify(&token, usable, now)?);
-                self.cache.insert(digest, verified.clone(), keys, now);
-                verified
-            }
-        };
-        self.check_scopes(verified.principal(), access)?;
-        self.check_rate(verified.principal(), now)?;
-        Ok(Granted { caller: Some((verified, digest.fingerprint())) })
+        let fingerprint = digest.fingerprint();
+        let (issuer, verified) =
+            self.genuine(&token, digest, keys, now).map_err(|stop| stop.about(None, fingerprint))?;
+        let principal = verified.principal();
+        self.check_scopes(issuer, principal, access)
+            .and_then(|()| self.check_rate(principal, now))
+            .map_err(|rejection| Stop::from(rejection).about(Some(principal.clone()), fingerprint))?;
+        Ok(Granted { caller: Some((verified, fingerprint)) })
     }
 
-    fn verify(&self, token: &UnverifiedToken<'_>, keys: Option<&KeySet>, now: Now) -> Result<Verified, Stop> {
-        let query = self.verifier.key_query(&token.header()?)?;
-        let Some(keys) = keys else { return Err(Stop::NeedsKeys(NeedsKeys { query })) };
+    /// The token as its issuer made it, from the cache or by verifying it; with the issuer's place.
+    fn genuine(
+        &self,
+        token: &UnverifiedToken<'_>,
+        digest: TokenDigest,
+        keys: impl Fn(usize) -> Arc<KeySnapshot>,
+        now: Now,
+    ) -> Result<(usize, Arc<Verified>), Stop> {
+        if let Some((issuer, verified)) = self.cache.get(&digest, &keys, now) {
+            verified.check_times(now.wall)?;
+            return Ok((issuer, verified));
+        }
+        let issuer = self.issuer_of(token)?;
+        let snapshot = keys(issuer);
+        let verified = Arc::new(self.verify(token, issuer, &snapshot, now)?);
+        self.cache.insert(digest, issuer, verified.clone(), &snapshot, now);
+        Ok((issuer, verified))
+    }
+
+    /// Whose rules a token is to be judged by. With one issuer its own: what the token claims does not matter yet. With
+    /// several, the one it claims to be from, whose keys then have to prove it.
+    fn issuer_of(&self, token: &UnverifiedToken<'_>) -> Result<usize, Rejection> {
+        if self.verifiers.len() == 1 {
+            return Ok(0);
+        }
+        let found = token.claimed_issuer()?.ok_or_else(|| Rejection::missing("iss"))?;
+        let issuers = || self.verifiers.iter().map(|verifier| &verifier.policy().issuer);
+        issuers()
+            .position(|issuer| *issuer == found)
+            .ok_or_else(|| Rejection::UnknownIssuer { known: issuers().cloned().collect(), found })
+    }
+
+    fn verify(
+        &self,
+        token: &UnverifiedToken<'_>,
+        issuer: usize,
+        keys: &KeySnapshot,
+        now: Now,
+    ) -> Result<Verified, Stop> {
+        let verifier = &self.verifiers[issuer];
+        let query = verifier.key_query(&token.header()?)?;
+        let Some(keys) = keys.usable(now) else { return Err(Stop::NeedsKeys(NeedsKeys { issuer, query })) };
         match keys.select(&query) {
-            Selection::Key(key) => Ok(self.verifier.verify(token, &query, key, now.wall)?),
+            Selection::Key(key) => Ok(verifier.verify(token, &query, key, now.wall)?),
             Selection::WrongAlgorithm(key) => {
                 let key = key.algorithms().collect();
                 Err(Rejection::AlgorithmNotOfKey { algorithm: query.algorithm, key }.into())
             }
             Selection::Ambiguous => Err(Rejection::MissingKeyId.into()),
-            Selection::Unknown => Err(Stop::NeedsKeys(NeedsKeys { query })),
+            Selection::Unknown => Err(Stop::NeedsKeys(NeedsKeys { issuer, query })),
         }
     }
 
-    fn check_scopes(&self, principal: &Principal, access: &Access<'_>) -> Result<(), Rejection> {
-        let requirements = &self.verifier.policy().scopes;
-        let missing = requirements.missing(principal.scopes(), access);
+    fn check_scopes(
+        &self,
+        issuer: usize,
+        principal: &Principal,
+        access: &Access<'_>,
+    ) -> Result<(), Rejection> {
+        let scopes = &self.verifiers[issuer].policy().scopes;
+        let missing = scopes.missing(principal, access);
         if missing.is_empty() {
             return Ok(());
         }
         Err(Rejection::MissingScopes {
             missing,
-            required: requirements.for_call(access),
+            required: scopes.required(access),
             granted: principal.scopes().clone(),
         })
     }
@@ -204,13 +267,25 @@ impl Protected {
 
 /// Why a decision ended early.
 enum Stop {
-    Rejected(Rejection),
+    Refused(Refused),
     NeedsKeys(NeedsKeys),
+}
+
+impl Stop {
+    /// Adds what is known of the caller to a refusal.
+    fn about(self, principal: Option<Arc<Principal>>, fingerprint: Fingerprint) -> Self {
+        match self {
+            Self::Refused(Refused { rejection, .. }) => {
+                Self::Refused(Refused { rejection, principal, fingerprint: Some(fingerprint) })
+            }
+            needs @ Self::NeedsKeys(_) => needs,
+        }
+    }
 }
 
 impl From<Rejection> for Stop {
     fn from(rejection: Rejection) -> Self {
-        Self::Rejected(rejection)
+        Self::Refused(rejection.into())
     }
 }
 

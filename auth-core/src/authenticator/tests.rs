@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::algorithm::Algorithm;
-use crate::jwks::{KeyLifecycle, KeyLookup, LifecycleSettings};
+use crate::jwks::{KeyLifecycle, KeyLookup, KeySet, LifecycleSettings};
 use crate::scope::{ScopeRequirements, ScopeSet};
 use crate::testing::{Signer, jwks, signing_input};
 use crate::time::{Instant, UnixTime};
@@ -21,11 +21,11 @@ const QUERY: Access<'static> = Access { tool: "execute_query", dataset: Some("mi
 
 fn policy() -> Policy {
     let mut policy = Policy::new(ISSUER, "m4-api");
-    policy.scopes = ScopeRequirements {
+    policy.scopes = Arc::new(ScopeRequirements {
         base: ScopeSet::parse("read:mimic-data").unwrap(),
         tools: BTreeMap::from([("get_note".into(), ScopeSet::parse("read:notes").unwrap())]),
-        datasets: BTreeMap::new(),
-    };
+        ..ScopeRequirements::default()
+    });
     policy
 }
 
@@ -53,6 +53,10 @@ fn at(seconds: i64) -> Now {
     Now { wall: UnixTime(START + seconds), mono }
 }
 
+fn no_keys(_: usize) -> Arc<KeySnapshot> {
+    Arc::default()
+}
+
 fn set(signers: &[&Signer]) -> KeySet {
     KeySet::parse(&jwks(signers), &Algorithm::ALL).unwrap()
 }
@@ -65,7 +69,7 @@ struct World {
 
 impl World {
     fn new(signers: &[&Signer]) -> Self {
-        Self::with(Authenticator::protected(policy(), None), signers)
+        Self::with(Authenticator::protected(vec![policy()], None), signers)
     }
 
     fn with(gate: Authenticator, signers: &[&Signer]) -> Self {
@@ -82,7 +86,8 @@ impl World {
     }
 
     fn decide(&self, token: &str, access: &Access<'_>, now: Now) -> Decision {
-        self.gate.decide(Some(token), access, &self.lifecycle.snapshot(), now)
+        let keys = Arc::new(self.lifecycle.snapshot());
+        self.gate.decide(Some(token), access, |_| keys.clone(), now)
     }
 
     fn admit(&self, token: &str) -> Granted {
@@ -98,7 +103,7 @@ impl World {
 
     fn reject_at(&self, token: &str, now: Now) -> Rejection {
         match self.decide(token, &QUERY, now) {
-            Decision::Reject(rejection) => rejection,
+            Decision::Reject(refused) => refused.rejection,
             other => panic!("{other:?}"),
         }
     }
@@ -302,7 +307,7 @@ fn tokens_of_other_kinds_are_refused_by_type_and_by_shape() {
 #[test]
 fn a_missing_token_carries_no_error_code() {
     let world = World::new(&[]);
-    let Decision::Reject(rejection) = world.gate.decide(None, &QUERY, &KeySnapshot::default(), at(0)) else {
+    let Decision::Reject(Refused { rejection, .. }) = world.gate.decide(None, &QUERY, no_keys, at(0)) else {
         panic!()
     };
     assert_eq!(rejection.message(), "Missing OAuth2 access token");
@@ -382,11 +387,17 @@ fn an_encryption_key_verifies_nothing() {
 
 #[test]
 fn a_forbidden_algorithm_never_asks_for_keys() {
-    let gate = Authenticator::protected(policy(), None);
+    let gate = Authenticator::protected(vec![policy()], None);
     for alg in ["none", "HS256", "RS384", "EdDSA", "ES256K"] {
         let token = format!("{}.AA", signing_input(&json!({ "alg": alg, "kid": "new" }), &claims()));
-        let decision = gate.decide(Some(&token), &QUERY, &KeySnapshot::default(), at(0));
-        assert!(matches!(decision, Decision::Reject(Rejection::AlgorithmNotAllowed { .. })), "{alg}");
+        let decision = gate.decide(Some(&token), &QUERY, no_keys, at(0));
+        assert!(
+            matches!(
+                decision,
+                Decision::Reject(Refused { rejection: Rejection::AlgorithmNotAllowed { .. }, .. })
+            ),
+            "{alg}"
+        );
     }
 }
 
@@ -395,7 +406,7 @@ fn an_algorithm_off_the_allow_list_is_refused_even_by_a_key_that_knows_it() {
     let key = Signer::p256("e");
     let mut policy = policy();
     policy.algorithms = vec![Algorithm::RS256];
-    let world = World::with(Authenticator::protected(policy, None), &[&key]);
+    let world = World::with(Authenticator::protected(vec![policy], None), &[&key]);
     assert!(matches!(world.reject(&key.token(&claims())), Rejection::AlgorithmNotAllowed { .. }));
 }
 
@@ -407,7 +418,7 @@ fn the_off_switches_switch_off_exactly_one_check_each() {
     let admits = |change: fn(&mut Policy), claims: &Value| {
         let mut policy = policy();
         change(&mut policy);
-        let world = World::with(Authenticator::protected(policy, None), &[&key]);
+        let world = World::with(Authenticator::protected(vec![policy], None), &[&key]);
         matches!(world.decide(&key.token(claims), &QUERY, at(0)), Decision::Admit(_))
     };
     let off: [Switch; 3] = [
@@ -438,7 +449,7 @@ fn tool_scopes_are_needed_on_top_and_named_together() {
     let world = World::new(&[&key]);
     let token = key.token(&with("scope", json!("openid")));
     let note = Access { tool: "get_note", dataset: None };
-    let Decision::Reject(rejection) = world.decide(&token, &note, at(0)) else { panic!() };
+    let Decision::Reject(Refused { rejection, .. }) = world.decide(&token, &note, at(0)) else { panic!() };
     assert_eq!(rejection.message(), "Missing required scopes: read:mimic-data, read:notes");
 }
 
@@ -446,13 +457,13 @@ fn tool_scopes_are_needed_on_top_and_named_together() {
 fn a_subject_over_its_rate_waits_and_a_refused_call_costs_nothing() {
     let key = Signer::p256("e");
     let limit = RateLimit { requests: NonZeroU32::new(2).unwrap(), window: Duration::from_secs(100) };
-    let world = World::with(Authenticator::protected(policy(), Some(limit)), &[&key]);
+    let world = World::with(Authenticator::protected(vec![policy()], Some(limit)), &[&key]);
     let token = key.token(&claims());
     let note = Access { tool: "get_note", dataset: None };
     for _ in 0..10 {
         assert!(matches!(
             world.decide(&token, &note, at(0)),
-            Decision::Reject(Rejection::MissingScopes { .. })
+            Decision::Reject(Refused { rejection: Rejection::MissingScopes { .. }, .. })
         ));
     }
     world.admit(&token);
@@ -466,11 +477,28 @@ fn a_subject_over_its_rate_waits_and_a_refused_call_costs_nothing() {
 }
 
 #[test]
+fn a_refusal_names_its_caller_only_once_the_token_is_proven() {
+    let key = Signer::p256("e");
+    let world = World::new(&[&key]);
+    let refused = |claims: &Value, signer: &Signer| match world.decide(&signer.token(claims), &QUERY, at(0)) {
+        Decision::Reject(refused) => refused,
+        other => panic!("{other:?}"),
+    };
+    let scopes = refused(&with("scope", json!("openid")), &key);
+    assert_eq!(&**scopes.principal.unwrap().subject(), "ada");
+    assert!(scopes.fingerprint.is_some());
+    let forged = refused(&claims(), &Signer::p256("e"));
+    assert!(forged.principal.is_none() && forged.fingerprint.is_some());
+}
+
+#[test]
 fn a_clock_that_cannot_be_admits_nobody() {
     let key = Signer::p256("e");
     let world = World::new(&[&key]);
     let now = Now { wall: UnixTime(0), mono: at(0).mono };
-    let Decision::Reject(rejection) = world.decide(&key.token(&with("iat", json!(0))), &QUERY, now) else {
+    let Decision::Reject(Refused { rejection, .. }) =
+        world.decide(&key.token(&with("iat", json!(0))), &QUERY, now)
+    else {
         panic!()
     };
     assert!(rejection.message().starts_with("OAuth2 is misconfigured: this machine's clock says 1970"));
@@ -478,8 +506,11 @@ fn a_clock_that_cannot_be_admits_nobody() {
 
 #[test]
 fn a_misconfigured_gate_admits_nobody_and_an_open_one_everybody() {
-    let decide = |gate: Authenticator| gate.decide(None, &QUERY, &KeySnapshot::default(), at(0));
-    let Decision::Reject(rejection) = decide(Authenticator::misconfigured("no issuer")) else { panic!() };
+    let decide = |gate: Authenticator| gate.decide(None, &QUERY, no_keys, at(0));
+    let Decision::Reject(Refused { rejection, .. }) = decide(Authenticator::misconfigured("no issuer"))
+    else {
+        panic!()
+    };
     assert_eq!(rejection.message(), "OAuth2 is misconfigured: no issuer");
     assert_eq!(rejection.http_status(), 503);
     let Decision::Admit(granted) = decide(Authenticator::open()) else { panic!() };
@@ -502,16 +533,16 @@ fn no_message_or_debug_output_holds_the_token() {
 proptest! {
     #[test]
     fn arbitrary_text_is_refused_without_a_panic(text in ".{0,200}") {
-        let gate = Authenticator::protected(policy(), None);
-        let decision = gate.decide(Some(&text), &QUERY, &KeySnapshot::default(), at(0));
+        let gate = Authenticator::protected(vec![policy()], None);
+        let decision = gate.decide(Some(&text), &QUERY, no_keys, at(0));
         prop_assert!(!matches!(decision, Decision::Admit(_)));
     }
 
     #[test]
     fn arbitrary_parts_are_refused_without_a_panic(parts in proptest::array::uniform3(proptest::collection::vec(any::<u8>(), 0..60))) {
         let text = parts.map(|part| URL_SAFE_NO_PAD.encode(part)).join(".");
-        let gate = Authenticator::protected(policy(), None);
-        let decision = gate.decide(Some(&text), &QUERY, &KeySnapshot::default(), at(0));
+        let gate = Authenticator::protected(vec![policy()], None);
+        let decision = gate.decide(Some(&text), &QUERY, no_keys, at(0));
         prop_assert!(!matches!(decision, Decision::Admit(_)));
     }
 

@@ -36,7 +36,7 @@ pub struct SubjectKey {
     pub subject: Arc<str>,
 }
 
-/// Counts calls per subject. Shared by all callers; a check is one short lock on a shard of the store.
+/// Counts calls per subject. Shared by all callers; a check is one short lock on the store.
 #[derive(Debug)]
 pub struct RateLimiter {
     governor: Governor<SubjectKey, LruStore, PassedInClock, NoOpMiddleware<Nanos>>,

@@ -141,7 +141,12 @@ pub(crate) fn read(reader: &mut Reader<'_>, required: bool) -> Option<AuthConfig
     Some(AuthConfig {
         issuer: issuer?,
         audiences: audiences?,
-        scopes: ScopeRequirements { base: base?, tools: on_top.tools, datasets: on_top.datasets },
+        scopes: ScopeRequirements {
+            base: base?,
+            tools: on_top.tools,
+            datasets: on_top.datasets,
+            ..ScopeRequirements::default()
+        },
         jwks_url,
         jwks_cache_ttl: jwks_cache_ttl?,
         client,

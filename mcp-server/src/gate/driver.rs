@@ -40,8 +40,8 @@ impl KeyDriver {
     }
 
     /// The keys as last published.
-    pub(super) fn snapshot(&self) -> arc_swap::Guard<Arc<KeySnapshot>> {
-        self.snapshot.load()
+    pub(super) fn snapshot(&self) -> Arc<KeySnapshot> {
+        self.snapshot.load_full()
     }
 
     /// Waits until the lifecycle can answer for `query`. Never answers [`KeyLookup::NeedsFetch`].

@@ -7,9 +7,12 @@ pub mod clock;
 mod driver;
 mod jwks_fetch;
 
+use std::sync::Arc;
+use std::time::Duration;
+
 pub use auth_core::authenticator::Granted;
-use auth_core::authenticator::{Authenticator, Decision, NeedsKeys};
-use auth_core::jwks::{FetchFailed, KeyLifecycle, KeyLookup, KeySet, KeySnapshot, LifecycleSettings};
+use auth_core::authenticator::{Authenticator, Decision, NeedsKeys, Refused};
+use auth_core::jwks::{FetchFailed, KeyLifecycle, KeyLookup, KeySet, LifecycleSettings};
 use auth_core::limit::RateLimit;
 use auth_core::policy::Policy;
 use auth_core::rejection::Rejection;
@@ -27,7 +30,8 @@ use crate::config::{AuthConfig, AuthSetting, Config};
 #[derive(Debug)]
 pub struct Gate {
     authenticator: Authenticator,
-    keys: Option<KeyDriver>,
+    /// One per issuer, in the authenticator's order.
+    keys: Vec<KeyDriver>,
     clock: Clock,
 }
 
@@ -37,13 +41,16 @@ impl Gate {
     /// Must be called on a runtime: an enabled gate starts the task that fetches keys.
     pub fn new(config: &Config) -> Self {
         let clock = Clock::start();
-        let closed =
-            |detail: String| Self { authenticator: Authenticator::misconfigured(detail), keys: None, clock };
+        let closed = |detail: String| Self {
+            authenticator: Authenticator::misconfigured(detail),
+            keys: Vec::new(),
+            clock,
+        };
         match &config.auth {
             AuthSetting::Misconfigured(errors) => closed(errors.for_callers()),
-            AuthSetting::Disabled => Self { authenticator: Authenticator::open(), keys: None, clock },
+            AuthSetting::Disabled => Self { authenticator: Authenticator::open(), keys: Vec::new(), clock },
             AuthSetting::Enabled(auth) => match protected(auth, clock) {
-                Ok((authenticator, keys)) => Self { authenticator, keys: Some(keys), clock },
+                Ok((authenticator, keys)) => Self { authenticator, keys: vec![keys], clock },
                 Err(detail) => closed(detail),
             },
         }
@@ -57,36 +64,35 @@ impl Gate {
     ) -> Result<Granted, Rejection> {
         let outcome = self.decide(credential, access).await;
         audit::record_decision(access, &outcome);
-        outcome
+        outcome.map_err(|refused| refused.rejection)
     }
 
-    async fn decide(&self, credential: Option<&Secret>, access: &Access<'_>) -> Result<Granted, Rejection> {
+    async fn decide(&self, credential: Option<&Secret>, access: &Access<'_>) -> Result<Granted, Refused> {
         let text = credential.map(Secret::expose);
-        let mut attempts = 0;
-        loop {
+        // Keys can be replaced between the answer and the next decision, hardly twice in a row.
+        for _ in 0..ATTEMPTS {
             let needs = match self.decide_now(text, access) {
                 Decision::Admit(granted) => return Ok(granted),
-                Decision::Reject(rejection) => return Err(rejection),
+                Decision::Reject(refused) => return Err(refused),
                 Decision::NeedsKeys(needs) => needs,
             };
-            // Keys can be replaced between the answer and the next decision, hardly twice in a row.
-            attempts += 1;
-            let answer = match &self.keys {
-                Some(keys) if attempts <= ATTEMPTS => keys.obtain(needs.query.clone()).await,
-                _ => KeyLookup::Unknown { retry_after: std::time::Duration::ZERO },
+            let Some(keys) = self.keys.get(needs.issuer) else {
+                return Err(needs.unknown(Duration::ZERO).into());
             };
-            if let Some(rejection) = refusal(needs, answer) {
-                return Err(rejection);
+            match keys.obtain(needs.query.clone()).await {
+                KeyLookup::Ready | KeyLookup::NeedsFetch => {}
+                KeyLookup::Unknown { retry_after } => return Err(needs.unknown(retry_after).into()),
+                KeyLookup::Unavailable { failure, retry_after } => {
+                    return Err(NeedsKeys::unavailable(failure, retry_after).into());
+                }
             }
         }
+        Err(NeedsKeys::unavailable(FetchFailed::Unreachable, Duration::ZERO).into())
     }
 
     fn decide_now(&self, credential: Option<&str>, access: &Access<'_>) -> Decision {
-        let now = self.clock.now();
-        match &self.keys {
-            Some(keys) => self.authenticator.decide(credential, access, &keys.snapshot(), now),
-            None => self.authenticator.decide(credential, access, &KeySnapshot::default(), now),
-        }
+        let keys = |issuer: usize| self.keys.get(issuer).map_or_else(Arc::default, KeyDriver::snapshot);
+        self.authenticator.decide(credential, access, keys, self.clock.now())
     }
 }
 
@@ -99,14 +105,6 @@ pub async fn fetch_keys(auth: &AuthConfig) -> Result<KeySet, FetchFailed> {
 /// Decisions per call before giving up on keys that keep changing.
 const ATTEMPTS: u32 = 3;
 
-fn refusal(needs: NeedsKeys, answer: KeyLookup) -> Option<Rejection> {
-    match answer {
-        KeyLookup::Ready | KeyLookup::NeedsFetch => None,
-        KeyLookup::Unknown { retry_after } => Some(needs.unknown(retry_after)),
-        KeyLookup::Unavailable { failure, retry_after } => Some(NeedsKeys::unavailable(failure, retry_after)),
-    }
-}
-
 /// The error is for callers: it names settings and no values.
 fn protected(auth: &AuthConfig, clock: Clock) -> Result<(Authenticator, KeyDriver), String> {
     let rate_limit = match &auth.rate_limit {
@@ -114,20 +112,20 @@ fn protected(auth: &AuthConfig, clock: Clock) -> Result<(Authenticator, KeyDrive
         Some(limit) => Some(in_memory(limit)?),
     };
     let policy = Policy {
-        issuer: auth.issuer.as_str().to_owned(),
         audiences: auth.audiences.clone(),
-        scopes: auth.scopes.clone(),
+        scopes: Arc::new(auth.scopes.clone()),
         algorithms: auth.algorithms.clone(),
         leeway: auth.leeway,
         validate_exp: auth.validate.exp,
         validate_aud: auth.validate.aud,
         validate_iss: auth.validate.iss,
+        ..Policy::new(auth.issuer.as_str(), "")
     };
     let source =
         key_source(auth).map_err(|_| "this machine's trusted certificates cannot be loaded".to_owned())?;
     let settings = LifecycleSettings { ttl: auth.jwks_cache_ttl, ..LifecycleSettings::default() };
     let keys = KeyDriver::spawn(KeyLifecycle::new(settings), source, move || clock.now());
-    Ok((Authenticator::protected(policy, rate_limit), keys))
+    Ok((Authenticator::protected(vec![policy], rate_limit), keys))
 }
 
 fn key_source(auth: &AuthConfig) -> Result<HttpKeySource, reqwest::Error> {
