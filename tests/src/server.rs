@@ -28,7 +28,7 @@ pub struct RawServer {
 pub struct Exit {
     /// Exit code; `None` when a signal ended it.
     pub code: Option<i32>,
-    /// From the closing of stdin to the exit.
+    /// From the start of the wait to the exit.
     pub elapsed: Duration,
     /// Every byte written to stdout.
     pub stdout: Vec<u8>,
@@ -139,6 +139,11 @@ impl RawServer {
         self.request("tools/call", &json!({ "name": name, "arguments": arguments }), deadline)
     }
 
+    /// The process id, for signals and for what the system knows of it.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What stderr said so far.
     pub fn stderr(&self) -> String {
         String::from_utf8_lossy(&self.stderr.so_far()).into_owned()
@@ -149,15 +154,23 @@ impl RawServer {
     /// # Errors
     /// `TimedOut` when the server still runs after `deadline`; it is then killed.
     pub fn close_and_wait(mut self, deadline: Duration) -> io::Result<Exit> {
-        let start = Instant::now();
         drop(self.stdin.take());
+        self.wait(deadline)
+    }
+
+    /// Waits for the exit with stdin left open.
+    ///
+    /// # Errors
+    /// `TimedOut` when the server still runs after `deadline`; it is then killed.
+    pub fn wait(mut self, deadline: Duration) -> io::Result<Exit> {
+        let start = Instant::now();
         let status = loop {
             if let Some(status) = self.child.try_wait()? {
                 break status;
             }
             if start.elapsed() > deadline {
                 let message =
-                    format!("still running {deadline:?} after stdin closed; stderr: {}", self.stderr());
+                    format!("still running after {deadline:?}; stderr: {}", self.stderr());
                 return Err(io::Error::new(io::ErrorKind::TimedOut, message));
             }
             std::thread::sleep(POLL);
