@@ -79,7 +79,8 @@ fn a_tool_can_need_more_scopes_than_the_others() {
 
 #[test]
 fn without_oauth2_every_tool_answers_without_a_token() {
-    let mut server = start(&with_sample());
+    let sandbox = with_sample();
+    let mut server = start(&sandbox);
     for (tool, arguments) in every_tool() {
         let reply = call(&mut server, tool, arguments);
         assert!(!reply.is_error, "{tool}: {}", reply.text);
