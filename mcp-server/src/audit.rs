@@ -31,7 +31,13 @@ pub(crate) fn record_no_credential(access: &Access<'_>, error: &dyn std::error::
 }
 
 /// Records how an admitted call ended.
-pub(crate) fn record_call(access: &Access<'_>, granted: &Granted, outcome: &str, rows: Option<usize>, took: Duration) {
+pub(crate) fn record_call(
+    access: &Access<'_>,
+    granted: &Granted,
+    outcome: &str,
+    rows: Option<usize>,
+    took: Duration,
+) {
     let Access { tool, dataset } = *access;
     let (issuer, subject) = caller(granted);
     let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);

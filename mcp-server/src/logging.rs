@@ -23,7 +23,8 @@ pub fn start(config: &Config) -> Result<(), LoggingError> {
             options.create(true).append(true);
             #[cfg(unix)]
             std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            let file = options.open(path).map_err(|source| LoggingError::File { path: path.clone(), source })?;
+            let file =
+                options.open(path).map_err(|source| LoggingError::File { path: path.clone(), source })?;
             builder.with_writer(Mutex::new(file)).with_ansi(false).finish().try_init()
         }
     }
@@ -85,7 +86,9 @@ pub enum LoggingError {
 impl Explain for LoggingError {
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Filter(_) => Some("use error, warn, info, debug or trace, or target=level pairs".to_owned()),
+            Self::Filter(_) => {
+                Some("use error, warn, info, debug or trace, or target=level pairs".to_owned())
+            }
             Self::File { .. } => Some("correct M4_LOG_FILE, or unset it to log to stderr".to_owned()),
             Self::Twice => None,
         }

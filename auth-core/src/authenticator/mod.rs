@@ -36,16 +36,16 @@ impl Authenticator {
         Self { mode: Mode::Open }
     }
 
-    /// Admits nobody, and says what is wrong with the configuration.
-    pub fn misconfigured(detail: impl Into<String>) -> Self {
-        Self { mode: Mode::Misconfigured(detail.into()) }
+    /// Admits nobody, and says what is wrong with the configuration and, where that is known, what mends it.
+    pub fn misconfigured(detail: impl Into<String>, hint: Option<String>) -> Self {
+        Self { mode: Mode::Misconfigured { detail: detail.into(), hint } }
     }
 
     /// The rules for tokens, when there are any.
     pub fn policy(&self) -> Option<&Policy> {
         match &self.mode {
             Mode::Protected(protected) => Some(protected.verifier.policy()),
-            Mode::Open | Mode::Misconfigured(_) => None,
+            Mode::Open | Mode::Misconfigured { .. } => None,
         }
     }
 
@@ -62,7 +62,9 @@ impl Authenticator {
     ) -> Decision {
         let outcome = match &self.mode {
             Mode::Open => return Decision::Admit(Granted { caller: None }),
-            Mode::Misconfigured(detail) => Err(Rejection::Misconfigured { detail: detail.clone() }.into()),
+            Mode::Misconfigured { detail, hint } => {
+                Err(Rejection::Misconfigured { detail: detail.clone(), hint: hint.clone() }.into())
+            }
             Mode::Protected(protected) => protected.decide(credential, access, keys, now),
         };
         match outcome {
@@ -125,7 +127,7 @@ impl NeedsKeys {
 #[derive(Debug)]
 enum Mode {
     Open,
-    Misconfigured(String),
+    Misconfigured { detail: String, hint: Option<String> },
     Protected(Box<Protected>),
 }
 
@@ -146,7 +148,8 @@ impl Protected {
     ) -> Result<Granted, Stop> {
         if !now.wall.is_plausible() {
             let detail = format!("this machine's clock says {}, which cannot be", now.wall);
-            return Err(Rejection::Misconfigured { detail }.into());
+            let hint = Some("Set this machine's clock.".to_owned());
+            return Err(Rejection::Misconfigured { detail, hint }.into());
         }
         let token = UnverifiedToken::parse(credential.ok_or(Rejection::MissingToken)?)?;
         let digest = token.digest();

@@ -130,7 +130,8 @@ mod tests {
 
     #[test]
     fn null_stands_for_an_argument_left_out() {
-        let call = parse("execute_query", json!({ "sql_query": "x", "dataset": null, "limit": null })).unwrap();
+        let call =
+            parse("execute_query", json!({ "sql_query": "x", "dataset": null, "limit": null })).unwrap();
         assert_eq!(call.dataset(), Some(None));
     }
 

@@ -69,7 +69,9 @@ pub(super) fn set(toolbox: &Toolbox, _proof: &Granted, args: &SetDatasetArgs) ->
         Ok(dataset) => format!("pass dataset=\"{}\" to each call", dataset.name),
         Err(error) => format!("{error}; list_datasets shows the names, pass one as `dataset` to each call"),
     };
-    let guidance = format!("There is no active dataset to set, so that callers cannot change it for each other: {choice}.");
+    let guidance = format!(
+        "There is no active dataset to set, so that callers cannot change it for each other: {choice}."
+    );
     let structured = super::to_json(&SetDatasetOutput { changed: false, guidance: guidance.clone() });
     Output { text: guidance, structured, rows: None }
 }

@@ -70,7 +70,8 @@ fn tool(
     output: Arc<JsonObject>,
 ) -> Tool {
     // Nothing here changes data or reaches beyond the configured datasets.
-    let annotations = ToolAnnotations::new().read_only(true).destructive(false).idempotent(true).open_world(false);
+    let annotations =
+        ToolAnnotations::new().read_only(true).destructive(false).idempotent(true).open_world(false);
     Tool::new(name, description, input)
         .with_title(title)
         .with_raw_output_schema(output)

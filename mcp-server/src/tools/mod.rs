@@ -74,13 +74,17 @@ impl Toolbox {
 
     /// Answers one call of a caller with this credential.
     pub async fn call(&self, credential: Credential, call: &Call) -> Result<Output, CallError> {
-        self.guarded(credential, call.tool(), call.dataset(), async |granted| call.run(self, granted).await).await
+        self.guarded(credential, call.tool(), call.dataset(), async |granted| call.run(self, granted).await)
+            .await
     }
 
     /// Runs one query and gives its rows as values, for a terminal.
     pub async fn query(&self, credential: Credential, args: &QueryArgs) -> Result<Answer, CallError> {
         let dataset = args.dataset.as_deref();
-        self.guarded(credential, query::NAME, Some(dataset), async |granted| query::run(self, granted, args).await).await
+        self.guarded(credential, query::NAME, Some(dataset), async |granted| {
+            query::run(self, granted, args).await
+        })
+        .await
     }
 
     /// The one way to a tool. `dataset` is `None` for tools that read none.
@@ -169,7 +173,11 @@ fn resources(limits: &Limits) -> Resources {
 
 fn query_limits(limits: &Limits) -> QueryLimits {
     let size = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
-    QueryLimits { max_rows: size(limits.max_rows), max_bytes: size(limits.max_bytes), timeout: limits.timeout }
+    QueryLimits {
+        max_rows: size(limits.max_rows),
+        max_bytes: size(limits.max_bytes),
+        timeout: limits.timeout,
+    }
 }
 
 /// The outputs are plain structs with text keys, which always serialise.

@@ -85,7 +85,8 @@ impl Answer {
 }
 
 pub(super) fn columns(columns: &[Column]) -> Vec<ColumnOutput> {
-    let output = |column: &Column| ColumnOutput { name: column.name.clone(), r#type: column.type_name.clone() };
+    let output =
+        |column: &Column| ColumnOutput { name: column.name.clone(), r#type: column.type_name.clone() };
     columns.iter().map(output).collect()
 }
 

@@ -49,7 +49,11 @@ pub(super) async fn run(toolbox: &Toolbox, _proof: &Granted, args: &SchemaArgs) 
     }
     let tables = tables
         .into_iter()
-        .map(|table| TableSummaryOutput { name: table.name, columns: table.columns, rows: table.estimated_rows })
+        .map(|table| TableSummaryOutput {
+            name: table.name,
+            columns: table.columns,
+            rows: table.estimated_rows,
+        })
         .collect();
     let structured = super::to_json(&SchemaOutput { dataset: dataset.name, tables });
     Ok(Output { text, structured, rows: None })
