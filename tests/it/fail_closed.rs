@@ -32,22 +32,24 @@ fn oauth2_that_is_enabled_and_misconfigured_admits_nobody_not_even_with_a_valid_
     let unreadable = base.root().join("no-such-folder/config.toml");
     let not_toml = base.root().join("broken.toml");
     std::fs::write(&not_toml, "[oauth2\nenabled = tru").unwrap();
+    let open_to_all = base.root().join("open.toml");
+    std::fs::write(&open_to_all, "[oauth2]\nclient_secret = 's3cr3t'\n").unwrap();
     let cases: Vec<(&str, Sandbox, &str, &str)> = vec![
         (
             "no issuer",
             base.clone().without("M4_OAUTH2_ISSUER_URL"),
-            "M4_OAUTH2_ISSUER_URL is missing",
+            "M4_OAUTH2_ISSUER_URL is not set",
             "set it to your provider's issuer",
         ),
         (
             "an empty audience",
             set("M4_OAUTH2_AUDIENCE", ""),
-            "M4_OAUTH2_AUDIENCE is missing",
+            "M4_OAUTH2_AUDIENCE is not set",
             "set it to the audience your provider puts in `aud`",
         ),
         ("a switch that is none", set("M4_OAUTH2_ENABLED", "treu"), "M4_OAUTH2_ENABLED is neither true nor false", "write true, 1, yes or on"),
         ("a check that is none", set("M4_OAUTH2_VALIDATE_EXP", "ja"), "M4_OAUTH2_VALIDATE_EXP is neither true nor false", "write true, 1, yes or on"),
-        ("an unknown name", set("M4_OAUTH2_ISUER_URL", "https://a"), "M4_OAUTH2_ISUER_URL", "M4_OAUTH2_ISSUER_URL"),
+        ("an unknown name", set("M4_OAUTH2_ISUER_URL", "https://a"), "M4_OAUTH2_ISUER_URL is not a setting", "did you mean M4_OAUTH2_ISSUER_URL?"),
         ("plain http", set("M4_OAUTH2_ISSUER_URL", "http://issuer.example"), "M4_OAUTH2_ISSUER_URL", "https"),
         ("a shared limit", set("M4_OAUTH2_RATE_LIMIT_STORE", "redis://localhost"), "M4_OAUTH2_RATE_LIMIT_STORE names Redis", ""),
         ("a symmetric algorithm", set("M4_OAUTH2_ALGORITHMS", "HS256"), "M4_OAUTH2_ALGORITHMS", ""),
@@ -55,6 +57,8 @@ fn oauth2_that_is_enabled_and_misconfigured_admits_nobody_not_even_with_a_valid_
         ("a tool that is none", set("M4_OAUTH2_TOOL_SCOPES", "no_such_tool=x"), "M4_OAUTH2_TOOL_SCOPES", ""),
         ("a file that is not there", set("M4_CONFIG", unreadable.to_str().unwrap()), "the configuration file", ""),
         ("a file that is no TOML", set("M4_CONFIG", not_toml.to_str().unwrap()), "the configuration file", ""),
+        #[cfg(unix)]
+        ("a file others can read", set("M4_CONFIG", open_to_all.to_str().unwrap()), "is open to other users", "chmod 600"),
     ];
     for (case, sandbox, problem, hint) in cases {
         let text = refusal_of_every_tool(&sandbox);
@@ -63,6 +67,7 @@ fn oauth2_that_is_enabled_and_misconfigured_admits_nobody_not_even_with_a_valid_
         assert!(message.contains(problem), "{case}: {text}");
         assert!(text.contains(hint) && !hints.is_empty(), "{case}: {text}");
         assert!(!text.contains(base.root().to_str().unwrap()), "{case}: a local path in {text}");
+        assert!(!text.contains("s3cr3t"), "{case}: a secret in {text}");
     }
     assert_eq!(issuer.counters().jwks, 0);
 }

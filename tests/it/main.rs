@@ -6,5 +6,7 @@ mod fail_closed;
 mod gate;
 mod issuer;
 mod keys;
+mod limits;
 mod refusals;
 mod setup;
+mod stdio;

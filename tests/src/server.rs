@@ -195,7 +195,8 @@ impl Drop for RawServer {
 pub fn first_foreign_line(stdout: &[u8]) -> Option<String> {
     let is_message = |line: &[u8]| {
         serde_json::from_slice::<Value>(line).is_ok_and(|message| {
-            message["jsonrpc"] == "2.0" && (message.get("id").is_some() || message.get("method").is_some())
+            // An error about a message that had no readable id has none either (MCP 2025-11-25, `JSONRPCErrorResponse`).
+            message["jsonrpc"] == "2.0" && ["id", "method", "error"].iter().any(|key| message.get(key).is_some())
         })
     };
     let mut lines: Vec<&[u8]> = stdout.split(|byte| *byte == b'\n').collect();
