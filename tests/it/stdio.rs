@@ -38,6 +38,14 @@ fn every_byte_of_stdout_is_mcp_with_all_logging_on() {
 }
 
 #[test]
+fn a_session_without_errors_logs_nothing_at_level_error() {
+    let sandbox = with_sample().with("M4_LOG", "error");
+    let mut server = start(&sandbox);
+    sql(&mut server, COUNT_PATIENTS);
+    assert_eq!(server.close_and_wait(DEADLINE).unwrap().stderr, "");
+}
+
+#[test]
 fn a_misconfigured_server_keeps_stdout_clean_too() {
     let sandbox = empty().with("M4_OAUTH2_ENABLED", "treu").with("M4_LOG", "trace").with("M4_BACKEND", "x");
     let mut server = start(&sandbox);

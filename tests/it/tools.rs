@@ -106,9 +106,10 @@ fn table_info_shows_columns_and_a_sample_unless_told_not_to() {
     let sandbox = with_sample();
     let mut server = start(&sandbox);
     let with = call(&mut server, "get_table_info", json!({ "table_name": "mimiciv_hosp.patients" }));
-    assert_eq!(with.structured["columns"][0], json!({ "name": "subject_id", "type": "INTEGER", "nullable": false }));
+    let first = &with.structured["columns"][0];
+    assert_eq!((&first["name"], &first["type"]), (&json!("subject_id"), &json!("INTEGER")));
     assert_eq!(with.structured["sample"].as_array().unwrap().len(), 3);
-    assert!(with.text.contains("subject_id INTEGER NOT NULL") && with.text.contains("First rows:"), "{}", with.text);
+    assert!(with.text.contains("subject_id INTEGER") && with.text.contains("First rows:"), "{}", with.text);
     let without =
         call(&mut server, "get_table_info", json!({ "table_name": "mimiciv_hosp.patients", "show_sample": false }));
     assert!(without.structured.get("sample").is_none() && !without.text.contains("First rows:"), "{}", without.text);
