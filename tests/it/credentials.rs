@@ -15,7 +15,8 @@ fn a_token_in_the_environment_is_taken_with_and_without_bearer() {
     let issuer = issuer();
     let token = issuer.mint(TokenSpec::new());
     for text in [token.clone(), format!("Bearer {token}"), format!("  bearer   {token}\n")] {
-        let sandbox = protected(with_sample(), &issuer).without("M4_OAUTH2_TOKEN_FILE").with("M4_OAUTH2_TOKEN", text);
+        let sandbox =
+            protected(with_sample(), &issuer).without("M4_OAUTH2_TOKEN_FILE").with("M4_OAUTH2_TOKEN", text);
         assert_eq!(sql(&mut start(&sandbox), COUNT_PATIENTS).rows(), &[json!([100])]);
     }
 }
@@ -83,7 +84,11 @@ fn no_secret_reaches_stdout_or_stderr_of_the_server_however_much_is_logged() {
     }
     let exit = server.close_and_wait(DEADLINE).unwrap();
     let stdout = String::from_utf8(exit.stdout).unwrap();
-    assert!(exit.stderr.contains("m4::jwks") && exit.stderr.contains("reject"), "nothing was logged: {}", exit.stderr);
+    assert!(
+        exit.stderr.contains("m4::jwks") && exit.stderr.contains("reject"),
+        "nothing was logged: {}",
+        exit.stderr
+    );
     for (stream, text) in [("stdout", &stdout), ("stderr", &exit.stderr)] {
         assert_no_secret(stream, text, &tokens);
     }
@@ -139,7 +144,10 @@ fn a_log_file_gets_the_log_and_no_secret_and_is_for_its_owner_only() {
     assert!(text.contains("m4::audit"), "{text}");
     assert_no_secret("the log file", &text, &tokens);
     #[cfg(unix)]
-    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&log.metadata().unwrap().permissions()) & 0o777, 0o600);
+    assert_eq!(
+        std::os::unix::fs::PermissionsExt::mode(&log.metadata().unwrap().permissions()) & 0o777,
+        0o600
+    );
 }
 
 const CLIENT_SECRET: &str = "cl1ent-s3cr3t-value";

@@ -4,7 +4,9 @@ use m4_tests::sandbox::Sandbox;
 use m4_tests::server::RawServer;
 use serde_json::json;
 
-use crate::setup::{COUNT_PATIENTS, DEADLINE, call, every_tool, issuer, present, protected, sql, with_sample};
+use crate::setup::{
+    COUNT_PATIENTS, DEADLINE, call, every_tool, issuer, present, protected, sql, with_sample,
+};
 use m4_tests::issuer::TokenSpec;
 
 /// Starts a server that must serve the protocol and no data; returns the one text that every tool answers with.
@@ -47,22 +49,58 @@ fn oauth2_that_is_enabled_and_misconfigured_admits_nobody_not_even_with_a_valid_
             "M4_OAUTH2_AUDIENCE is not set",
             "set it to the audience your provider puts in `aud`",
         ),
-        ("a switch that is none", set("M4_OAUTH2_ENABLED", "treu"), "M4_OAUTH2_ENABLED is neither true nor false", "write true, 1, yes or on"),
-        ("a check that is none", set("M4_OAUTH2_VALIDATE_EXP", "ja"), "M4_OAUTH2_VALIDATE_EXP is neither true nor false", "write true, 1, yes or on"),
-        ("an unknown name", set("M4_OAUTH2_ISUER_URL", "https://a"), "M4_OAUTH2_ISUER_URL is not a setting", "did you mean M4_OAUTH2_ISSUER_URL?"),
+        (
+            "a switch that is none",
+            set("M4_OAUTH2_ENABLED", "treu"),
+            "M4_OAUTH2_ENABLED is neither true nor false",
+            "write true, 1, yes or on",
+        ),
+        (
+            "a check that is none",
+            set("M4_OAUTH2_VALIDATE_EXP", "ja"),
+            "M4_OAUTH2_VALIDATE_EXP is neither true nor false",
+            "write true, 1, yes or on",
+        ),
+        (
+            "an unknown name",
+            set("M4_OAUTH2_ISUER_URL", "https://a"),
+            "M4_OAUTH2_ISUER_URL is not a setting",
+            "did you mean M4_OAUTH2_ISSUER_URL?",
+        ),
         ("plain http", set("M4_OAUTH2_ISSUER_URL", "http://issuer.example"), "M4_OAUTH2_ISSUER_URL", "https"),
-        ("a shared limit", set("M4_OAUTH2_RATE_LIMIT_STORE", "redis://localhost"), "M4_OAUTH2_RATE_LIMIT_STORE names Redis", ""),
+        (
+            "a shared limit",
+            set("M4_OAUTH2_RATE_LIMIT_STORE", "redis://localhost"),
+            "M4_OAUTH2_RATE_LIMIT_STORE names Redis",
+            "",
+        ),
         ("a symmetric algorithm", set("M4_OAUTH2_ALGORITHMS", "HS256"), "M4_OAUTH2_ALGORITHMS", ""),
         ("no unit of time", set("M4_OAUTH2_JWKS_CACHE_TTL", "soon"), "M4_OAUTH2_JWKS_CACHE_TTL", ""),
         ("a tool that is none", set("M4_OAUTH2_TOOL_SCOPES", "no_such_tool=x"), "M4_OAUTH2_TOOL_SCOPES", ""),
-        ("a file that is not there", set("M4_CONFIG", unreadable.to_str().unwrap()), "the configuration file", ""),
-        ("a file that is no TOML", set("M4_CONFIG", not_toml.to_str().unwrap()), "the configuration file", ""),
+        (
+            "a file that is not there",
+            set("M4_CONFIG", unreadable.to_str().unwrap()),
+            "the configuration file",
+            "",
+        ),
+        (
+            "a file that is no TOML",
+            set("M4_CONFIG", not_toml.to_str().unwrap()),
+            "the configuration file",
+            "",
+        ),
         #[cfg(unix)]
-        ("a file others can read", set("M4_CONFIG", open_to_all.to_str().unwrap()), "is open to other users", "chmod 600"),
+        (
+            "a file others can read",
+            set("M4_CONFIG", open_to_all.to_str().unwrap()),
+            "is open to other users",
+            "chmod 600",
+        ),
     ];
     for (case, sandbox, problem, hint) in cases {
         let text = refusal_of_every_tool(&sandbox);
-        let (message, hints) = text.split_once("\nHint: ").unwrap_or_else(|| panic!("{case}: no hint in {text}"));
+        let (message, hints) =
+            text.split_once("\nHint: ").unwrap_or_else(|| panic!("{case}: no hint in {text}"));
         assert!(message.starts_with("Error: OAuth2 is misconfigured: "), "{case}: {text}");
         assert!(message.contains(problem), "{case}: {text}");
         assert!(text.contains(hint) && !hints.is_empty(), "{case}: {text}");
@@ -118,7 +156,8 @@ fn a_wrong_setting_outside_oauth2_stops_every_tool_too() {
 #[test]
 fn a_caller_without_a_token_learns_nothing_of_settings_outside_oauth2() {
     let issuer = issuer();
-    let sandbox = protected(with_sample(), &issuer).with("M4_BACKEND", "postgres").without("M4_OAUTH2_TOKEN_FILE");
+    let sandbox =
+        protected(with_sample(), &issuer).with("M4_BACKEND", "postgres").without("M4_OAUTH2_TOKEN_FILE");
     let text = refusal_of_every_tool(&sandbox);
     assert!(text.starts_with("Error: Missing OAuth2 access token\n"), "{text}");
 }

@@ -48,11 +48,9 @@ fn scopes_and_audiences_are_read_in_every_form_issuers_write_them() {
 #[test]
 fn a_token_a_little_out_of_step_with_the_clock_is_admitted() {
     let mut guarded = Guarded::start();
-    for spec in [
-        TokenSpec::new().not_before_in(20),
-        TokenSpec::new().issued_in(20),
-        TokenSpec::new().expires_in(-20),
-    ] {
+    for spec in
+        [TokenSpec::new().not_before_in(20), TokenSpec::new().issued_in(20), TokenSpec::new().expires_in(-20)]
+    {
         let reply = guarded.count(spec.clone());
         assert!(!reply.is_error, "{spec:?}: {}", reply.text);
     }
@@ -61,7 +59,8 @@ fn a_token_a_little_out_of_step_with_the_clock_is_admitted() {
 #[test]
 fn a_tool_can_need_more_scopes_than_the_others() {
     let mut guarded = Guarded::with(issuer(), |sandbox| {
-        sandbox.with("M4_OAUTH2_TOOL_SCOPES", "execute_query=query:database;dataset:mimic-iv-sample=read:sample")
+        sandbox
+            .with("M4_OAUTH2_TOOL_SCOPES", "execute_query=query:database;dataset:mimic-iv-sample=read:sample")
     });
     guarded.present(&guarded.issuer.mint(TokenSpec::new()));
     assert!(!call(&mut guarded.server, "list_datasets", json!({})).is_error);
@@ -72,7 +71,11 @@ fn a_tool_can_need_more_scopes_than_the_others() {
          Hint: Request a new token with the scopes: query:database, read:mimic-data, read:sample"
     );
     let refusal = call(&mut guarded.server, "get_database_schema", json!({ "dataset": "mimic-iv-sample" }));
-    assert!(refusal.refusal().starts_with("Error: Missing required scopes: read:sample\n"), "{}", refusal.text);
+    assert!(
+        refusal.refusal().starts_with("Error: Missing required scopes: read:sample\n"),
+        "{}",
+        refusal.text
+    );
     let complete = TokenSpec::new().scope("read:mimic-data query:database read:sample");
     assert!(!guarded.count(complete).is_error);
 }

@@ -14,8 +14,7 @@ fn a_hundred_concurrent_calls_on_a_cold_cache_fetch_the_keys_once() {
     // Long enough for all of them to arrive while the one fetch is under way.
     guarded.issuer.delay(Endpoint::Jwks, Duration::from_millis(500));
     let sent = Instant::now();
-    let ids: Vec<u64> =
-        (0..100).map(|_| begin(&mut guarded.server, "list_datasets", &json!({}))).collect();
+    let ids: Vec<u64> = (0..100).map(|_| begin(&mut guarded.server, "list_datasets", &json!({}))).collect();
     assert!(sent.elapsed() < Duration::from_millis(400), "the calls were not concurrent");
     let answers = answers(&mut guarded.server, &ids);
     assert!(sent.elapsed() >= Duration::from_millis(500), "answered before there were keys");
@@ -100,13 +99,18 @@ fn a_withdrawn_key_is_refused_though_its_token_was_admitted_before() {
     guarded.issuer.rotate(OldKeys::Drop);
     assert!(!guarded.count(TokenSpec::new()).is_error);
     let reply = guarded.count_with(&old);
-    assert!(reply.refusal().starts_with("Error: Invalid token signature: no key found for kid `"), "{}", reply.text);
+    assert!(
+        reply.refusal().starts_with("Error: Invalid token signature: no key found for kid `"),
+        "{}",
+        reply.text
+    );
 }
 
 #[test]
 fn the_keys_are_found_wherever_the_issuer_keeps_its_metadata() {
     for path in ["", "/", "/realms/demo"] {
-        let issuer = MockIssuer::start(Options { path: path.into(), well_known_jwks: false, ..Options::default() });
+        let issuer =
+            MockIssuer::start(Options { path: path.into(), well_known_jwks: false, ..Options::default() });
         let mut guarded = Guarded::with(issuer, |sandbox| sandbox);
         let reply = guarded.count(TokenSpec::new());
         assert!(!reply.is_error, "{path:?}: {}", reply.text);
@@ -132,18 +136,19 @@ fn a_configured_key_set_address_is_used_without_discovery() {
 
 #[test]
 fn keys_that_cannot_be_had_let_nobody_in_and_the_upstream_body_stays_with_the_operator() {
-    for (fault, says) in [
-        (Fault::Status(500), "500"),
-        (Fault::Garbage, ""),
-        (Fault::Oversize, ""),
-    ] {
+    for (fault, says) in [(Fault::Status(500), "500"), (Fault::Garbage, ""), (Fault::Oversize, "")] {
         let mut guarded = Guarded::start();
         guarded.issuer.fail(Endpoint::Jwks, fault);
         let reply = guarded.count(TokenSpec::new());
         let text = reply.refusal();
-        assert!(text.starts_with("Error: Failed to fetch JWKS: ") && text.contains(says), "{fault:?}: {text}");
         assert!(
-            text.ends_with("\nHint: Check the network path to the issuer and M4_OAUTH2_ISSUER_URL / M4_OAUTH2_JWKS_URL."),
+            text.starts_with("Error: Failed to fetch JWKS: ") && text.contains(says),
+            "{fault:?}: {text}"
+        );
+        assert!(
+            text.ends_with(
+                "\nHint: Check the network path to the issuer and M4_OAUTH2_ISSUER_URL / M4_OAUTH2_JWKS_URL."
+            ),
             "{text}"
         );
         assert!(text.len() < 300 && !text.contains("acted out"), "{text}");

@@ -1,6 +1,8 @@
 //! Integration tests: the real binaries and the mock issuer, from the outside.
 #![expect(clippy::unwrap_used, reason = "a helper that fails ends the test that called it")]
 
+mod cli;
+mod config_claude;
 mod credentials;
 mod fail_closed;
 mod gate;
@@ -8,7 +10,9 @@ mod issuer;
 mod json_schema;
 mod keys;
 mod limits;
+mod one_gate;
 mod policy;
+mod real_demo;
 mod refusals;
 mod setup;
 mod stdio;

@@ -44,7 +44,11 @@ fn statements_that_read_files_change_things_or_tell_settings_are_refused() {
         "-- nothing",
     ] {
         let reply = sql(&mut server, query);
-        assert!(reply.refusal().starts_with("Error: ") && reply.text.contains("\nHint: "), "{query}: {}", reply.text);
+        assert!(
+            reply.refusal().starts_with("Error: ") && reply.text.contains("\nHint: "),
+            "{query}: {}",
+            reply.text
+        );
         assert!(!reply.text.contains(sandbox.root().to_str().unwrap()), "{query}: {}", reply.text);
         assert!(!reply.text.contains("root:"), "{query}: {}", reply.text);
     }
@@ -87,6 +91,7 @@ fn nothing_carries_over_from_one_query_to_the_next() {
     let sandbox = with_sample();
     let mut server = start(&sandbox);
     sql(&mut server, "PIVOT (SELECT gender FROM mimiciv_hosp.patients) ON gender USING count(*)");
-    let leftovers = sql(&mut server, "SELECT count(*) FROM information_schema.tables WHERE table_catalog = 'temp'");
+    let leftovers =
+        sql(&mut server, "SELECT count(*) FROM information_schema.tables WHERE table_catalog = 'temp'");
     assert_eq!(leftovers.rows(), &[json!([0])]);
 }

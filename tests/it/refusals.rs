@@ -33,12 +33,15 @@ fn nobody_with_an_expired_token_uses_any_tool() {
 fn forged_tokens_are_refused() {
     let mut guarded = Guarded::start();
     const COPY: &str = "\nHint: Check that the token comes from the configured issuer and was copied whole.";
-    const SIGN: &str =
-        "\nHint: Have the issuer sign with an allowed algorithm, or allow an asymmetric one in M4_OAUTH2_ALGORITHMS.";
+    const SIGN: &str = "\nHint: Have the issuer sign with an allowed algorithm, or allow an asymmetric one in M4_OAUTH2_ALGORITHMS.";
     let no_match = format!("Error: Invalid token signature: it does not match the issuer's key{COPY}");
-    let not_allowed =
-        |alg: &str| format!("Error: Invalid token signature: algorithm `{alg}` is not allowed (allowed: RS256, ES256){SIGN}");
-    let rs256_on_ec = format!("Error: Invalid token signature: algorithm RS256 is not the key's (ES256){SIGN}");
+    let not_allowed = |alg: &str| {
+        format!(
+            "Error: Invalid token signature: algorithm `{alg}` is not allowed (allowed: RS256, ES256){SIGN}"
+        )
+    };
+    let rs256_on_ec =
+        format!("Error: Invalid token signature: algorithm RS256 is not the key's (ES256){SIGN}");
     // A token of `alg: none` has an empty signature, which no JWS that anybody accepts has.
     let unsigned = "Error: Invalid token format: one of the three parts is empty\n\
                     Hint: Copy the whole access token (header.payload.signature) and try again."
@@ -65,7 +68,9 @@ fn a_signature_of_another_algorithm_family_is_refused() {
     let mut guarded = Guarded::start();
     for alg in ["RS384", "RS512", "PS256", "PS384", "PS512"] {
         let reply = guarded.count(TokenSpec::new().alg(alg));
-        let begin = format!("Error: Invalid token signature: algorithm `{alg}` is not allowed (allowed: RS256, ES256)\n");
+        let begin = format!(
+            "Error: Invalid token signature: algorithm `{alg}` is not allowed (allowed: RS256, ES256)\n"
+        );
         assert!(reply.refusal().starts_with(&begin), "{}", reply.text);
     }
     for alg in ["none", "hs256", "None", "rs256", "NONE", "HS512"] {
@@ -101,7 +106,8 @@ fn a_token_without_kid_is_admitted_only_where_one_key_alone_could_have_signed_it
     assert!(!one_of_each.count(TokenSpec::new().without_kid()).is_error);
     assert!(!one_of_each.count(TokenSpec::new().key(KeyKind::P256).without_kid()).is_error);
     let keys = vec![KeyKind::Rsa2048, KeyKind::Rsa3072, KeyKind::P256];
-    let mut two_rsa = Guarded::with(MockIssuer::start(Options { keys, ..Options::default() }), |sandbox| sandbox);
+    let mut two_rsa =
+        Guarded::with(MockIssuer::start(Options { keys, ..Options::default() }), |sandbox| sandbox);
     assert_eq!(
         two_rsa.count(TokenSpec::new().without_kid()).refusal(),
         "Error: Token missing key ID (kid)\nHint: Have the issuer put `kid` into the token's header."
@@ -149,7 +155,11 @@ fn an_absent_or_empty_required_claim_is_named() {
         assert!(reply.refusal().starts_with(begin), "{claim}: {}", reply.text);
     }
     let reply = guarded.count(TokenSpec::new().subject(""));
-    assert!(reply.refusal().starts_with("Error: Invalid token: the required claim `sub` is absent"), "{}", reply.text);
+    assert!(
+        reply.refusal().starts_with("Error: Invalid token: the required claim `sub` is absent"),
+        "{}",
+        reply.text
+    );
 }
 
 #[test]
@@ -163,9 +173,17 @@ fn missing_scopes_are_listed() {
         );
     }
     let none = guarded.count(TokenSpec::new().without("scope"));
-    assert!(none.refusal().starts_with("Error: Missing required scopes: a, b, read:mimic-data\n"), "{}", none.text);
+    assert!(
+        none.refusal().starts_with("Error: Missing required scopes: a, b, read:mimic-data\n"),
+        "{}",
+        none.text
+    );
     let lookalike = guarded.count(TokenSpec::new().scope("a b READ:mimic-data read:mimic-data-x"));
-    assert!(lookalike.refusal().starts_with("Error: Missing required scopes: read:mimic-data\n"), "{}", lookalike.text);
+    assert!(
+        lookalike.refusal().starts_with("Error: Missing required scopes: read:mimic-data\n"),
+        "{}",
+        lookalike.text
+    );
 }
 
 #[test]
@@ -177,7 +195,10 @@ fn tokens_of_another_kind_are_not_taken_for_access_tokens() {
     for (spec, what) in [
         (id_token, "this is an ID token, not an access token"),
         (TokenSpec::new().typ("logout+jwt"), "this is a logout token or security event, not an access token"),
-        (TokenSpec::new().typ("JWT").claim("events", logout), "this is a logout token or security event, not an access token"),
+        (
+            TokenSpec::new().typ("JWT").claim("events", logout),
+            "this is a logout token or security event, not an access token",
+        ),
         (TokenSpec::new().typ("dpop+jwt"), "this is a DPoP proof, not an access token"),
     ] {
         assert_eq!(guarded.count(spec).refusal(), format!("Error: Invalid token: {what}{HINT}"));
@@ -187,7 +208,8 @@ fn tokens_of_another_kind_are_not_taken_for_access_tokens() {
 #[test]
 fn a_token_bound_to_a_key_is_not_taken_as_a_bearer_token() {
     let mut guarded = Guarded::start();
-    let bound = TokenSpec::new().claim("cnf", serde_json::json!({ "jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" }));
+    let bound = TokenSpec::new()
+        .claim("cnf", serde_json::json!({ "jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" }));
     assert_eq!(
         guarded.count(bound).refusal(),
         "Error: Invalid token: it is bound to a key (cnf) and was sent as a plain bearer token\n\
@@ -200,8 +222,14 @@ fn what_is_no_jwt_is_refused_without_asking_the_issuer() {
     let mut guarded = Guarded::start();
     let large = format!("{}.b.c", "a".repeat(40_000));
     for (token, begin) in [
-        ("0c4f1d2e-opaque-reference", "Error: Invalid token format: 1 part where a JWT has 3\nHint: This looks like an opaque token; "),
-        ("a.b.c.d.e", "Error: Invalid token format: 5 parts where a JWT has 3\nHint: This is an encrypted token; "),
+        (
+            "0c4f1d2e-opaque-reference",
+            "Error: Invalid token format: 1 part where a JWT has 3\nHint: This looks like an opaque token; ",
+        ),
+        (
+            "a.b.c.d.e",
+            "Error: Invalid token format: 5 parts where a JWT has 3\nHint: This is an encrypted token; ",
+        ),
         ("a.b", "Error: Invalid token format: 2 parts where a JWT has 3\n"),
         ("a.b.c", "Error: Invalid token format: the header is not "),
         ("e30.e30.!!", "Error: Invalid token"),

@@ -8,8 +8,8 @@ use m4_tests::server::{RawServer, first_foreign_line};
 use serde_json::json;
 
 use crate::setup::{
-    COUNT_PATIENTS, DEADLINE, Guarded, Reply, answers, begin, call, empty, eventually, issuer, protected, sql, start,
-    with_sample,
+    COUNT_PATIENTS, DEADLINE, Guarded, Reply, answers, begin, call, empty, eventually, issuer, protected,
+    sql, start, with_sample,
 };
 
 /// Nobody waits for this one to end by itself.
@@ -20,7 +20,9 @@ fn every_byte_of_stdout_is_mcp_with_all_logging_on() {
     let issuer = issuer();
     let sandbox = protected(with_sample(), &issuer).with("M4_LOG", "trace").with("M4_OAUTH2_DEBUG", "true");
     let mut server = start(&sandbox);
-    for token in [issuer.mint(TokenSpec::new()), "not a token".to_owned(), issuer.mint(TokenSpec::new().kid("x"))] {
+    for token in
+        [issuer.mint(TokenSpec::new()), "not a token".to_owned(), issuer.mint(TokenSpec::new().kid("x"))]
+    {
         crate::setup::present(&sandbox, &token);
         sql(&mut server, COUNT_PATIENTS);
         sql(&mut server, "SELECT * FROM read_csv('/etc/passwd')");
@@ -100,7 +102,8 @@ fn a_signal_to_stop_ends_the_server_in_order() {
         let mut server = start(&sandbox);
         begin(&mut server, "execute_query", &json!({ "sql_query": ENDLESS }));
         busy(&server);
-        let sent = Command::new("sh").args(["-c", &format!("kill -{signal} {}", server.id())]).status().unwrap();
+        let sent =
+            Command::new("sh").args(["-c", &format!("kill -{signal} {}", server.id())]).status().unwrap();
         assert!(sent.success());
         let exit = server.wait(DEADLINE).unwrap();
         assert_eq!(exit.code, Some(0), "{signal}: {}", exit.stderr);
@@ -133,7 +136,11 @@ fn a_query_past_its_time_is_stopped_and_says_so() {
     let sandbox = with_sample().with("M4_QUERY_TIMEOUT", "1");
     let mut server = start(&sandbox);
     let reply = sql(&mut server, ENDLESS);
-    assert!(reply.refusal().starts_with("Error: The query was stopped after 1 seconds\nHint: read less"), "{}", reply.text);
+    assert!(
+        reply.refusal().starts_with("Error: The query was stopped after 1 seconds\nHint: read less"),
+        "{}",
+        reply.text
+    );
     assert_eq!(sql(&mut server, COUNT_PATIENTS).rows(), &[json!([100])]);
     idle(&server);
 }
@@ -142,8 +149,7 @@ fn a_query_past_its_time_is_stopped_and_says_so() {
 fn a_long_query_reports_progress_to_a_client_that_asks_for_it() {
     let sandbox = with_sample().with("M4_QUERY_TIMEOUT", "3");
     let mut server = start(&sandbox);
-    let params =
-        json!({ "name": "execute_query", "arguments": { "sql_query": ENDLESS }, "_meta": { "progressToken": "p1" } });
+    let params = json!({ "name": "execute_query", "arguments": { "sql_query": ENDLESS }, "_meta": { "progressToken": "p1" } });
     server.start_request("tools/call", &params).unwrap();
     let told = server.read(DEADLINE).unwrap();
     assert_eq!(told["method"], "notifications/progress", "{told}");
@@ -187,7 +193,11 @@ fn a_huge_line_is_survived() {
     let mut server = start(&sandbox);
     server.send_line(&"x".repeat(20 << 20)).unwrap();
     let reply = sql(&mut server, &format!("SELECT '{}'", "x".repeat(8 << 20)));
-    assert!(reply.refusal().starts_with("Error: The SQL is "), "{}", &reply.text[..reply.text.len().min(200)]);
+    assert!(
+        reply.refusal().starts_with("Error: The SQL is "),
+        "{}",
+        &reply.text[..reply.text.len().min(200)]
+    );
     assert_eq!(sql(&mut server, COUNT_PATIENTS).rows(), &[json!([100])]);
 }
 
@@ -212,7 +222,11 @@ fn an_unknown_method_or_tool_is_a_protocol_error_and_wrong_arguments_are_the_too
         assert!(reply.refusal().starts_with(&begin) && reply.text.contains(says), "{}", reply.text);
     }
     for method in ["prompts/list", "resources/list"] {
-        assert_eq!(server.request(method, &json!({}), DEADLINE).unwrap()["error"]["code"], -32601, "{method}");
+        assert_eq!(
+            server.request(method, &json!({}), DEADLINE).unwrap()["error"]["code"],
+            -32601,
+            "{method}"
+        );
     }
 }
 
@@ -243,7 +257,9 @@ fn pipelined_calls_are_all_answered_each_to_its_own_id() {
     let mut guarded = Guarded::start();
     guarded.present(&guarded.issuer.mint(TokenSpec::new()));
     let ids: Vec<u64> = (0..200)
-        .map(|n| begin(&mut guarded.server, "execute_query", &json!({ "sql_query": format!("SELECT {n} AS n") })))
+        .map(|n| {
+            begin(&mut guarded.server, "execute_query", &json!({ "sql_query": format!("SELECT {n} AS n") }))
+        })
         .collect();
     let answers = answers(&mut guarded.server, &ids);
     for (n, id) in ids.iter().enumerate() {

@@ -41,7 +41,10 @@ fn the_tools_are_those_of_the_python_server_and_read_only() {
     let names: Vec<&str> = tools.iter().map(|tool| tool["name"].as_str().unwrap()).collect();
     assert_eq!(names, every_tool().map(|(name, _)| name));
     let parameters = |tool: &Value| -> Vec<String> {
-        tool["inputSchema"]["properties"].as_object().map(|map| map.keys().cloned().collect()).unwrap_or_default()
+        tool["inputSchema"]["properties"]
+            .as_object()
+            .map(|map| map.keys().cloned().collect())
+            .unwrap_or_default()
     };
     let expected: [&[&str]; 6] = [
         &[],
@@ -110,9 +113,16 @@ fn table_info_shows_columns_and_a_sample_unless_told_not_to() {
     assert_eq!((&first["name"], &first["type"]), (&json!("subject_id"), &json!("INTEGER")));
     assert_eq!(with.structured["sample"].as_array().unwrap().len(), 3);
     assert!(with.text.contains("subject_id INTEGER") && with.text.contains("First rows:"), "{}", with.text);
-    let without =
-        call(&mut server, "get_table_info", json!({ "table_name": "mimiciv_hosp.patients", "show_sample": false }));
-    assert!(without.structured.get("sample").is_none() && !without.text.contains("First rows:"), "{}", without.text);
+    let without = call(
+        &mut server,
+        "get_table_info",
+        json!({ "table_name": "mimiciv_hosp.patients", "show_sample": false }),
+    );
+    assert!(
+        without.structured.get("sample").is_none() && !without.text.contains("First rows:"),
+        "{}",
+        without.text
+    );
     assert_eq!(without.structured["columns"], with.structured["columns"]);
     let bare = call(&mut server, "get_table_info", json!({ "table_name": "Patients" }));
     assert_eq!(bare.structured["table"], "mimiciv_hosp.patients");
@@ -131,7 +141,9 @@ fn an_unknown_table_is_answered_with_names_alike() {
         "{}",
         reply.text
     );
-    for name in ["/etc/passwd", "patients'; DROP TABLE x --", "read_csv('/etc/passwd')", "", "duckdb_settings()"] {
+    for name in
+        ["/etc/passwd", "patients'; DROP TABLE x --", "read_csv('/etc/passwd')", "", "duckdb_settings()"]
+    {
         let reply = call(&mut server, "get_table_info", json!({ "table_name": name }));
         assert!(reply.refusal().starts_with("Error: Table "), "{name}: {}", reply.text);
     }
@@ -176,7 +188,9 @@ fn a_query_returns_columns_types_and_values() {
 fn a_limit_cuts_the_rows_and_says_so_and_cannot_raise_the_servers_own() {
     let sandbox = with_sample().with("M4_QUERY_MAX_ROWS", "50");
     let mut server = start(&sandbox);
-    let mut run = |query: &str, limit: u32| call(&mut server, "execute_query", json!({ "sql_query": query, "limit": limit }));
+    let mut run = |query: &str, limit: u32| {
+        call(&mut server, "execute_query", json!({ "sql_query": query, "limit": limit }))
+    };
     let cut = run("SELECT subject_id FROM mimiciv_hosp.patients ORDER BY 1", 5);
     assert_eq!((cut.rows().len(), &cut.structured["truncated"]), (5, &json!(true)));
     assert!(cut.text.contains("5 rows") && !cut.text.contains("(5 rows)\n"), "{}", cut.text);
@@ -212,7 +226,11 @@ fn an_error_in_a_query_keeps_what_mends_it_and_no_local_path() {
     let sandbox = with_sample();
     let mut server = start(&sandbox);
     let reply = sql(&mut server, "SELECT subject_idd FROM mimiciv_hosp.patients");
-    assert!(reply.refusal().contains("subject_idd") && reply.text.contains("\"subject_id\""), "{}", reply.text);
+    assert!(
+        reply.refusal().contains("subject_idd") && reply.text.contains("\"subject_id\""),
+        "{}",
+        reply.text
+    );
     let reply = sql(&mut server, "SELECT * FROM mimiciv_hosp.patient");
     assert!(reply.refusal().contains("patients"), "{}", reply.text);
     let reply = sql(&mut server, "SELECT 'x'::INTEGER");
@@ -266,8 +284,16 @@ fn a_dataset_may_be_left_out_only_when_one_is_set_up() {
     };
     assert_eq!(named("mimic-iv-demo").structured["dataset"], "mimic-iv-demo");
     let unknown = named("mimic-iv-dmo");
-    assert!(unknown.refusal().starts_with("Error: there is no dataset mimic-iv-dmo (did you mean "), "{}", unknown.text);
-    assert!(unknown.text.contains("\nHint: known datasets: mimic-iv-sample, mimic-iv-demo"), "{}", unknown.text);
+    assert!(
+        unknown.refusal().starts_with("Error: there is no dataset mimic-iv-dmo (did you mean "),
+        "{}",
+        unknown.text
+    );
+    assert!(
+        unknown.text.contains("\nHint: known datasets: mimic-iv-sample, mimic-iv-demo"),
+        "{}",
+        unknown.text
+    );
     assert!(named("eicu").refusal().starts_with("Error: dataset eicu is not set up\nHint: "));
     for path in ["../x", "/etc/passwd", "a/b", "x.duckdb"] {
         assert!(named(path).is_error, "{path}");
@@ -291,7 +317,10 @@ const EVERY_TYPE: &str = "SELECT 7 AS whole, 9223372036854775807 AS large, 0.5::
 fn output_schemas(server: &mut RawServer) -> BTreeMap<String, Value> {
     let listed = server.request("tools/list", &json!({}), DEADLINE).unwrap();
     let tools = listed["result"]["tools"].as_array().unwrap();
-    tools.iter().map(|tool| (tool["name"].as_str().unwrap().to_owned(), tool["outputSchema"].clone())).collect()
+    tools
+        .iter()
+        .map(|tool| (tool["name"].as_str().unwrap().to_owned(), tool["outputSchema"].clone()))
+        .collect()
 }
 
 /// The most memory the server ever had resident, in bytes.

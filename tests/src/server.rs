@@ -169,8 +169,7 @@ impl RawServer {
                 break status;
             }
             if start.elapsed() > deadline {
-                let message =
-                    format!("still running after {deadline:?}; stderr: {}", self.stderr());
+                let message = format!("still running after {deadline:?}; stderr: {}", self.stderr());
                 return Err(io::Error::new(io::ErrorKind::TimedOut, message));
             }
             std::thread::sleep(POLL);
@@ -196,7 +195,8 @@ pub fn first_foreign_line(stdout: &[u8]) -> Option<String> {
     let is_message = |line: &[u8]| {
         serde_json::from_slice::<Value>(line).is_ok_and(|message| {
             // An error about a message that had no readable id has none either (MCP 2025-11-25, `JSONRPCErrorResponse`).
-            message["jsonrpc"] == "2.0" && ["id", "method", "error"].iter().any(|key| message.get(key).is_some())
+            message["jsonrpc"] == "2.0"
+                && ["id", "method", "error"].iter().any(|key| message.get(key).is_some())
         })
     };
     let mut lines: Vec<&[u8]> = stdout.split(|byte| *byte == b'\n').collect();
