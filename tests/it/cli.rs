@@ -7,7 +7,7 @@ use m4_tests::cli::{Output, m4};
 use m4_tests::sandbox::Sandbox;
 use serde_json::{Value, json};
 
-use crate::setup::{COUNT_PATIENTS, call, empty, every_tool, start, with_sample};
+use crate::setup::{COUNT_PATIENTS, call, empty, every_tool, skip, start, with_sample};
 
 #[track_caller]
 fn run(sandbox: &Sandbox, args: &[&str], code: i32) -> Output {
@@ -172,6 +172,7 @@ fn a_query_prints_data_to_stdout_and_the_rest_to_stderr() {
 
 #[test]
 fn the_choice_of_a_backend_is_stored_shown_and_obeyed_by_the_server() {
+    const SAYS: &str = "the bigquery backend is not available in this version of M4";
     let sandbox = with_sample();
     assert_eq!(run(&sandbox, &["backend"], 0).stdout, "duckdb\n");
     run(&sandbox, &["backend", "bigquery", "--project-id", "my-project"], 0);
@@ -179,7 +180,6 @@ fn the_choice_of_a_backend_is_stored_shown_and_obeyed_by_the_server() {
     let status: Value = serde_json::from_str(&run(&sandbox, &["status", "--json"], 0).stdout).unwrap();
     assert_eq!((&status["backend"], &status["project_id"]), (&json!("bigquery"), &json!("my-project")));
 
-    const SAYS: &str = "the bigquery backend is not available in this version of M4";
     let mut server = start(&sandbox);
     for (tool, arguments) in every_tool() {
         let reply = call(&mut server, tool, arguments);
@@ -271,7 +271,7 @@ fn folders_that_cannot_be_written_are_named() {
     read_only(&sandbox.data_dir());
     read_only(&sandbox.config_dir());
     if fs::write(sandbox.data_dir().join("probe"), "").is_ok() {
-        eprintln!("skipped: this user (root?) may write to read-only folders");
+        skip("this user (root?) may write to read-only folders");
         return;
     }
     fails(&sandbox, &["init", "mimic-iv-sample"], "", "you may write there");

@@ -7,12 +7,12 @@ use m4_tests::cli::m4;
 use m4_tests::issuer::TokenSpec;
 use serde_json::json;
 
-use crate::setup::{Guarded, call, empty, install, issuer, made_once, present, protected, sql, start};
+use crate::setup::{Guarded, call, empty, install, issuer, made_once, present, protected, skip, sql, start};
 
 /// The demo's files, or a line that says what is not tested.
 fn source() -> Option<PathBuf> {
     let Some(folder) = ambient::variable("M4_TEST_DATA") else {
-        eprintln!("skipped: M4_TEST_DATA is not set, so nothing was tested on the real MIMIC-IV demo");
+        skip("M4_TEST_DATA is not set, so nothing is tested on the real MIMIC-IV demo");
         return None;
     };
     let demo = PathBuf::from(folder).join("mimic-iv-demo");

@@ -31,9 +31,9 @@ fn nobody_with_an_expired_token_uses_any_tool() {
 
 #[test]
 fn forged_tokens_are_refused() {
-    let mut guarded = Guarded::start();
     const COPY: &str = "\nHint: Check that the token comes from the configured issuer and was copied whole.";
     const SIGN: &str = "\nHint: Have the issuer sign with an allowed algorithm, or allow an asymmetric one in M4_OAUTH2_ALGORITHMS.";
+    let mut guarded = Guarded::start();
     let no_match = format!("Error: Invalid token signature: it does not match the issuer's key{COPY}");
     let not_allowed = |alg: &str| {
         format!(
@@ -188,8 +188,8 @@ fn missing_scopes_are_listed() {
 
 #[test]
 fn tokens_of_another_kind_are_not_taken_for_access_tokens() {
-    let mut guarded = Guarded::start();
     const HINT: &str = "\nHint: Send the access token the issuer returned as `access_token`.";
+    let mut guarded = Guarded::start();
     let id_token = TokenSpec::new().typ("JWT").claim("nonce", "n-0S6").without("scope").without("client_id");
     let logout = serde_json::json!({ "http://schemas.openid.net/event/backchannel-logout": {} });
     for (spec, what) in [

@@ -69,7 +69,7 @@ pub(crate) fn made_once(name: &str, make: impl FnOnce(&Sandbox) -> PathBuf) -> P
         return kept;
     }
     let sandbox = empty();
-    let made = make(&sandbox);
+    let fresh = make(&sandbox);
     let outdated = |file: &str| file.starts_with(&format!("{name}-")) && !file.contains(&stamp.to_string());
     for entry in fs::read_dir(folder).unwrap().flatten() {
         if outdated(&entry.file_name().to_string_lossy()) {
@@ -78,7 +78,7 @@ pub(crate) fn made_once(name: &str, make: impl FnOnce(&Sandbox) -> PathBuf) -> P
     }
     // Two processes may make it at once; each renames a whole file into place.
     let partial = folder.join(format!("{name}-{stamp}.{}.partial", std::process::id()));
-    fs::copy(made, &partial).unwrap();
+    fs::copy(fresh, &partial).unwrap();
     fs::rename(partial, &kept).unwrap();
     kept
 }
@@ -189,7 +189,14 @@ impl Reply {
     }
 }
 
+/// Says aloud what is not tested here, and why.
+#[expect(clippy::print_stderr, reason = "a skipped test has nobody else to tell")]
+pub(crate) fn skip(what: &str) {
+    eprintln!("skipped: {what}");
+}
+
 /// Calls a tool.
+#[expect(clippy::needless_pass_by_value, reason = "arguments are built in the call")]
 pub(crate) fn call(server: &mut RawServer, tool: &str, arguments: Value) -> Reply {
     Reply::of(&server.call_tool(tool, &arguments, DEADLINE).unwrap())
 }

@@ -300,5 +300,5 @@ fn busy(_: &RawServer) {
 
 #[cfg(not(target_os = "linux"))]
 fn idle(_: &RawServer) {
-    eprintln!("skipped: whether the server is idle can only be seen on Linux");
+    crate::setup::skip("whether the server is idle can only be seen on Linux");
 }
