@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails ends the test that called it")]
 
 mod cli;
+mod client;
 mod config_claude;
 mod credentials;
 mod fail_closed;

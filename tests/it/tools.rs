@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::Instant;
 
+use m4_tests::cli::m4;
 use m4_tests::server::RawServer;
 use serde_json::{Value, json};
 
@@ -297,6 +298,26 @@ fn a_dataset_may_be_left_out_only_when_one_is_set_up() {
     assert!(named("eicu").refusal().starts_with("Error: dataset eicu is not set up\nHint: "));
     for path in ["../x", "/etc/passwd", "a/b", "x.duckdb"] {
         assert!(named(path).is_error, "{path}");
+    }
+}
+
+#[test]
+fn a_database_made_anew_is_used_without_a_restart() {
+    let sandbox = with_sample();
+    let mut server = start(&sandbox);
+    assert_eq!(sql(&mut server, COUNT_PATIENTS).rows(), &[json!([100])]);
+    let source = sandbox.root().join("source/hosp");
+    fs::create_dir_all(&source).unwrap();
+    let header = "subject_id,gender,anchor_age,anchor_year,anchor_year_group,dod";
+    for (rows, count) in
+        [("1,F,71,2180,2011 - 2013,\n", 1), ("1,F,71,2180,2011 - 2013,\n2,M,5,2180,2011 - 2013,\n", 2)]
+    {
+        fs::write(source.join("patients.csv"), format!("{header}\n{rows}")).unwrap();
+        let args = ["init", "mimic-iv-demo", "--force", "--src", source.parent().unwrap().to_str().unwrap()];
+        let output = m4(&sandbox, args).unwrap();
+        assert_eq!(output.code, Some(0), "{}", output.stderr);
+        let arguments = json!({ "sql_query": COUNT_PATIENTS, "dataset": "mimic-iv-demo" });
+        assert_eq!(call(&mut server, "execute_query", arguments).rows(), &[json!([count])]);
     }
 }
 
