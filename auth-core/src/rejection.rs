@@ -117,6 +117,8 @@ pub enum Rejection {
     Misconfigured {
         /// What is wrong with it.
         detail: String,
+        /// What mends it, where that is known.
+        hint: Option<String>,
     },
 }
 
@@ -238,7 +240,8 @@ impl Rejection {
             Self::KeysUnavailable { .. } => {
                 "Check the network path to the issuer and M4_OAUTH2_ISSUER_URL / M4_OAUTH2_JWKS_URL.".into()
             }
-            Self::Misconfigured { .. } => "Correct the M4_OAUTH2_* settings; `m4 doctor` checks them.".into(),
+            Self::Misconfigured { hint: Some(hint), .. } => hint.clone(),
+            Self::Misconfigured { hint: None, .. } => "Correct the M4_OAUTH2_* settings; `m4 doctor` checks them.".into(),
         }
     }
 
@@ -365,7 +368,7 @@ impl Rejection {
             Self::MissingScopes { missing, .. } => write!(out, ": {missing}"),
             Self::RateLimited { retry_after } => write!(out, ": try again in {}", Seconds(*retry_after)),
             Self::KeysUnavailable { failure, .. } => write!(out, ": {failure}"),
-            Self::Misconfigured { detail } => write!(out, ": {detail}"),
+            Self::Misconfigured { detail, .. } => write!(out, ": {detail}"),
         }
     }
 }

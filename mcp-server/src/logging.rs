@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -57,10 +58,17 @@ fn filter(config: &Config) -> Result<EnvFilter, LoggingError> {
     if matches!(&config.auth, AuthSetting::Enabled(auth) if auth.debug) {
         directives.push_str(",m4::jwks=debug,m4::audit=debug,mcp_server=debug,auth_core=debug");
     }
+    let parse =
+        |text: &str| EnvFilter::try_new(text).map_err(|_| LoggingError::Filter(config.log.filter.clone()));
+    let filter = parse(&directives)?;
+    // Naming a library at `info` would raise it where less is asked for.
+    if filter.max_level_hint().is_some_and(|level| level <= LevelFilter::INFO) {
+        return Ok(filter);
+    }
     for library in ["rmcp", "reqwest", "hyper", "hyper_util", "rustls", "h2"] {
         directives = format!("{directives},{library}=info");
     }
-    EnvFilter::try_new(&directives).map_err(|_| LoggingError::Filter(config.log.filter.clone()))
+    parse(&directives)
 }
 
 /// Logging cannot start.

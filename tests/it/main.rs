@@ -1,5 +1,21 @@
 //! Integration tests: the real binaries and the mock issuer, from the outside.
 #![expect(clippy::unwrap_used, reason = "a helper that fails ends the test that called it")]
 
+mod cli;
+mod client;
+mod config_claude;
+mod credentials;
+mod fail_closed;
+mod gate;
 mod issuer;
+mod json_schema;
+mod keys;
+mod limits;
 mod mock_issuer_binary;
+mod one_gate;
+mod policy;
+mod real_demo;
+mod refusals;
+mod setup;
+mod stdio;
+mod tools;

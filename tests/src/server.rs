@@ -30,7 +30,7 @@ pub struct RawServer {
 pub struct Exit {
     /// Exit code; `None` when a signal ended it.
     pub code: Option<i32>,
-    /// From the closing of stdin to the exit.
+    /// From the start of the wait to the exit.
     pub elapsed: Duration,
     /// Every byte written to stdout.
     pub stdout: Vec<u8>,
@@ -142,6 +142,11 @@ impl RawServer {
         self.request("tools/call", &json!({ "name": name, "arguments": arguments }), deadline)
     }
 
+    /// The process id, for signals and for what the system knows of it.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What stderr said so far.
     pub fn stderr(&self) -> String {
         String::from_utf8_lossy(&self.stderr.so_far()).into_owned()
@@ -152,15 +157,22 @@ impl RawServer {
     /// # Errors
     /// `TimedOut` when the server still runs after `deadline`; it is then killed.
     pub fn close_and_wait(mut self, deadline: Duration) -> io::Result<Exit> {
-        let start = Instant::now();
         drop(self.stdin.take());
+        self.wait(deadline)
+    }
+
+    /// Waits for the exit with stdin left open.
+    ///
+    /// # Errors
+    /// `TimedOut` when the server still runs after `deadline`; it is then killed.
+    pub fn wait(mut self, deadline: Duration) -> io::Result<Exit> {
+        let start = Instant::now();
         let status = loop {
             if let Some(status) = self.child.try_wait()? {
                 break status;
             }
             if start.elapsed() > deadline {
-                let message =
-                    format!("still running {deadline:?} after stdin closed; stderr: {}", self.stderr());
+                let message = format!("still running after {deadline:?}; stderr: {}", self.stderr());
                 return Err(io::Error::new(io::ErrorKind::TimedOut, message));
             }
             std::thread::sleep(POLL);
@@ -185,7 +197,9 @@ impl Drop for RawServer {
 pub fn first_foreign_line(stdout: &[u8]) -> Option<String> {
     let is_message = |line: &[u8]| {
         serde_json::from_slice::<Value>(line).is_ok_and(|message| {
-            message["jsonrpc"] == "2.0" && (message.get("id").is_some() || message.get("method").is_some())
+            // An error about a message that had no readable id has none either (MCP 2025-11-25, `JSONRPCErrorResponse`).
+            message["jsonrpc"] == "2.0"
+                && ["id", "method", "error"].iter().any(|key| message.get(key).is_some())
         })
     };
     let mut lines: Vec<&[u8]> = stdout.split(|byte| *byte == b'\n').collect();

@@ -25,7 +25,7 @@ impl Authenticator {
     /// Without any issuer nobody could be admitted, and nobody is.
     pub fn protected(issuers: Vec<Policy>, rate_limit: Option<RateLimit>) -> Self {
         if issuers.is_empty() {
-            return Self::misconfigured("no issuer is configured");
+            return Self::misconfigured("no issuer is configured", None);
         }
         Self {
             mode: Mode::Protected(Box::new(Protected {
@@ -41,16 +41,16 @@ impl Authenticator {
         Self { mode: Mode::Open }
     }
 
-    /// Admits nobody, and says what is wrong with the configuration.
-    pub fn misconfigured(detail: impl Into<String>) -> Self {
-        Self { mode: Mode::Misconfigured(detail.into()) }
+    /// Admits nobody, and says what is wrong with the configuration and, where that is known, what mends it.
+    pub fn misconfigured(detail: impl Into<String>, hint: Option<String>) -> Self {
+        Self { mode: Mode::Misconfigured { detail: detail.into(), hint } }
     }
 
     /// The rules for tokens, one per issuer, in the order given; empty when there are none.
     pub fn policies(&self) -> impl Iterator<Item = &Policy> {
         let verifiers = match &self.mode {
             Mode::Protected(protected) => &*protected.verifiers,
-            Mode::Open | Mode::Misconfigured(_) => &[],
+            Mode::Open | Mode::Misconfigured { .. } => &[],
         };
         verifiers.iter().map(Verifier::policy)
     }
@@ -69,7 +69,9 @@ impl Authenticator {
     ) -> Decision {
         let outcome = match &self.mode {
             Mode::Open => return Decision::Admit(Granted { caller: None }),
-            Mode::Misconfigured(detail) => Err(Rejection::Misconfigured { detail: detail.clone() }.into()),
+            Mode::Misconfigured { detail, hint } => {
+                Err(Rejection::Misconfigured { detail: detail.clone(), hint: hint.clone() }.into())
+            }
             Mode::Protected(protected) => protected.decide(credential, access, keys, now),
         };
         match outcome {
@@ -151,7 +153,7 @@ impl NeedsKeys {
 #[derive(Debug)]
 enum Mode {
     Open,
-    Misconfigured(String),
+    Misconfigured { detail: String, hint: Option<String> },
     Protected(Box<Protected>),
 }
 
@@ -173,7 +175,8 @@ impl Protected {
     ) -> Result<Granted, Stop> {
         if !now.wall.is_plausible() {
             let detail = format!("this machine's clock says {}, which cannot be", now.wall);
-            return Err(Rejection::Misconfigured { detail }.into());
+            let hint = Some("Set this machine's clock.".to_owned());
+            return Err(Rejection::Misconfigured { detail, hint }.into());
         }
         let token = UnverifiedToken::parse(credential.ok_or(Rejection::MissingToken)?)?;
         let digest = token.digest();

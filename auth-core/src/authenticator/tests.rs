@@ -507,11 +507,10 @@ fn a_clock_that_cannot_be_admits_nobody() {
 #[test]
 fn a_misconfigured_gate_admits_nobody_and_an_open_one_everybody() {
     let decide = |gate: Authenticator| gate.decide(None, &QUERY, no_keys, at(0));
-    let Decision::Reject(Refused { rejection, .. }) = decide(Authenticator::misconfigured("no issuer"))
-    else {
-        panic!()
-    };
+    let closed = Authenticator::misconfigured("no issuer", Some("name one".to_owned()));
+    let Decision::Reject(Refused { rejection, .. }) = decide(closed) else { panic!() };
     assert_eq!(rejection.message(), "OAuth2 is misconfigured: no issuer");
+    assert_eq!(rejection.hint(), "name one");
     assert_eq!(rejection.http_status(), 503);
     let Decision::Admit(granted) = decide(Authenticator::open()) else { panic!() };
     assert!(granted.principal().is_none());

@@ -84,7 +84,7 @@ fn exposed(table: &toml::Table, meta: &Metadata, path: &Path) -> Option<Problem>
         _ if mode & 0o002 != 0 => "can be changed by every user".to_owned(),
         _ => return None,
     };
-    Some(Problem::in_file(path, "", what).hint(format!("run: chmod 600 '{}'", path.display())))
+    Some(Problem::in_file(path, "", what).hint("let only its owner read and change it: chmod 600"))
 }
 
 #[cfg(not(unix))]

@@ -18,7 +18,7 @@ pub struct Problem {
     pub what: String,
     /// The value that is wrong, shortened; `None` where it is a secret or says nothing.
     pub value: Option<String>,
-    /// What to do about it.
+    /// What to do about it; callers read it, so it holds no path and no value.
     pub hint: Option<String>,
 }
 

@@ -25,6 +25,7 @@ use self::jwks_fetch::HttpKeySource;
 use crate::audit;
 use crate::config::auth::RateLimitStore;
 use crate::config::{AuthConfig, AuthSetting, Config};
+use crate::error::Explain as _;
 
 /// Decides who may do what.
 #[derive(Debug)]
@@ -41,17 +42,17 @@ impl Gate {
     /// Must be called on a runtime: an enabled gate starts the task that fetches keys.
     pub fn new(config: &Config) -> Self {
         let clock = Clock::start();
-        let closed = |detail: String| Self {
-            authenticator: Authenticator::misconfigured(detail),
+        let closed = |detail: String, hint: Option<String>| Self {
+            authenticator: Authenticator::misconfigured(detail, hint),
             keys: Vec::new(),
             clock,
         };
         match &config.auth {
-            AuthSetting::Misconfigured(errors) => closed(errors.for_callers()),
+            AuthSetting::Misconfigured(errors) => closed(errors.for_callers(), errors.hint()),
             AuthSetting::Disabled => Self { authenticator: Authenticator::open(), keys: Vec::new(), clock },
             AuthSetting::Enabled(auth) => match protected(auth, clock) {
                 Ok((authenticator, keys)) => Self { authenticator, keys: vec![keys], clock },
-                Err(detail) => closed(detail),
+                Err(detail) => closed(detail, None),
             },
         }
     }

@@ -44,7 +44,7 @@ impl Pool {
                 open::locked(path, &self.resources).map_err(|error| unopened(dataset, path, &error))?;
             opened.insert(path.clone(), Opened { file, root });
         }
-        let clone = opened.get(path).map(|open| open.root.try_clone());
+        let clone = opened.get(path).map(|open| open::connect(&open.root));
         clone.and_then(Result::ok).ok_or(QueryError::Internal { what: "no connection" })
     }
 

@@ -1,0 +1,71 @@
+//! The rate limit per subject.
+
+use m4_tests::issuer::TokenSpec;
+use serde_json::json;
+
+use crate::setup::{Guarded, call, issuer, sql, start};
+
+fn three_a_minute() -> Guarded {
+    Guarded::with(issuer(), |sandbox| {
+        sandbox.with("M4_OAUTH2_RATE_LIMIT_REQUESTS", "3").with("M4_OAUTH2_RATE_LIMIT_WINDOW", "60")
+    })
+}
+
+#[test]
+fn the_call_after_the_last_allowed_one_is_refused_with_the_time_to_wait() {
+    let mut guarded = three_a_minute();
+    for _ in 0..3 {
+        assert!(!guarded.count(TokenSpec::new()).is_error);
+    }
+    let reply = guarded.count(TokenSpec::new());
+    let (message, hint) = reply.refusal().split_once("\nHint: ").unwrap();
+    let wait = message.strip_prefix("Error: Rate limit exceeded: try again in ").unwrap();
+    let seconds: u32 = wait.trim_end_matches('s').trim_end_matches(" second").parse().unwrap();
+    assert!((1..=60).contains(&seconds), "{message}");
+    assert!(hint.starts_with("Wait ") && hint.contains("M4_OAUTH2_RATE_LIMIT_REQUESTS"), "{hint}");
+}
+
+#[test]
+fn each_subject_has_its_own_rate_and_every_tool_counts() {
+    let mut guarded = three_a_minute();
+    guarded.present(&guarded.issuer.mint(TokenSpec::new().subject("ann")));
+    for tool in ["list_datasets", "capabilities", "get_database_schema"] {
+        assert!(!call(&mut guarded.server, tool, json!({})).is_error);
+    }
+    assert!(guarded.count(TokenSpec::new().subject("ann")).text.starts_with("Error: Rate limit exceeded"));
+    assert!(!guarded.count(TokenSpec::new().subject("bob")).is_error);
+}
+
+#[test]
+fn refused_calls_cost_nothing_of_the_rate() {
+    let mut guarded = three_a_minute();
+    for _ in 0..10 {
+        assert!(guarded.count(TokenSpec::new().scope("other")).is_error);
+        assert!(guarded.count(TokenSpec::new().audience("other")).is_error);
+    }
+    for _ in 0..3 {
+        assert!(!guarded.count(TokenSpec::new()).is_error);
+    }
+}
+
+#[test]
+fn the_limit_can_be_switched_off() {
+    let mut guarded = Guarded::with(issuer(), |sandbox| {
+        sandbox.with("M4_OAUTH2_RATE_LIMIT_REQUESTS", "1").with("M4_OAUTH2_RATE_LIMIT_ENABLED", "off")
+    });
+    for _ in 0..5 {
+        assert!(!guarded.count(TokenSpec::new()).is_error);
+    }
+}
+
+/// The memory store is this process's: a restart starts counting anew.
+#[test]
+fn a_restart_forgets_what_was_used_up() {
+    let mut guarded = three_a_minute();
+    for _ in 0..3 {
+        assert!(!guarded.count(TokenSpec::new()).is_error);
+    }
+    assert!(guarded.count(TokenSpec::new()).is_error);
+    let mut restarted = start(&guarded.sandbox);
+    assert!(!sql(&mut restarted, "SELECT 1").is_error);
+}
