@@ -7,6 +7,7 @@ use crate::algorithm::Algorithm;
 use crate::scope::{ScopePolicy, ScopeRequirements};
 
 /// The rules for tokens of one issuer. A plain value; [`Verifier`](crate::verify::Verifier) applies it.
+#[expect(clippy::struct_excessive_bools, reason = "independent switches, each named as its setting")]
 #[derive(Debug, Clone)]
 pub struct Policy {
     /// Issuer identifier, compared byte for byte with `iss` (RFC 8414 §2, RFC 9700 §4.4).

@@ -141,7 +141,7 @@ fn check(variables: &Map<String, Value>, args: &ServerArgs, env: &Environment) -
         AuthSetting::Disabled => Ok(Auth::Open),
         AuthSetting::Enabled(auth) => {
             let token = &auth.token;
-            let has_source = token.token.is_some() || token.file.is_some() || token.command.is_some();
+            let has_source = token.token.is_some() || token.file.is_some();
             Ok(Auth::NeedsToken { has_source })
         }
     }

@@ -27,36 +27,44 @@ pub(super) fn run(args: &InitArgs, env: &Environment, printer: &Printer) -> Outc
         ));
         return Ok(());
     }
-    let mut told = Told::new(printer.task(format!("setting up {}", definition.name), None));
+    let mut told = Told { printer, label: format!("setting up {}", definition.name), task: None, done: 0 };
     let report = ingest::init(&registry, &args.dataset, args.src.as_deref(), &mut |step| told.step(step))?;
-    told.task.finish(format!("{} rows in {} tables", report.rows(), report.tables.len()));
+    told.finish(&report);
     tell(&report, printer);
     printer.data(report.database.display())
 }
 
-/// What the progress bar was told.
-struct Told {
-    task: Task,
+/// Tells of the load as it goes. Nothing is said before it is clear that there is something to load.
+struct Told<'a> {
+    printer: &'a Printer,
+    label: String,
+    task: Option<Task>,
     /// Bytes of the tables that are in.
     done: u64,
 }
 
-impl Told {
-    const fn new(task: Task) -> Self {
-        Self { task, done: 0 }
-    }
-
+impl Told<'_> {
     fn step(&mut self, step: Progress<'_>) {
+        if let Progress::Planned { bytes, .. } = step {
+            self.task = Some(self.printer.task(self.label.clone(), Some(bytes)));
+        }
+        let Some(task) = &self.task else { return };
         match step {
-            Progress::Planned { bytes, .. } => self.task.set_total(bytes),
-            Progress::Started { table, .. } => self.task.doing(table),
-            Progress::Advanced { read, .. } => self.task.set_done(self.done + read),
+            Progress::Planned { .. } => {}
+            Progress::Started { table, .. } => task.doing(table),
+            Progress::Advanced { read, .. } => task.set_done(self.done + read),
             Progress::Finished { table, rows, bytes, .. } => {
                 self.done += bytes;
-                self.task.set_done(self.done);
-                self.task.report(format!("  {table}: {rows} rows"));
+                task.set_done(self.done);
+                task.report(format!("  {table}: {rows} rows"));
             }
-            Progress::Publishing => self.task.doing("writing the database"),
+            Progress::Publishing => task.doing("writing the database"),
+        }
+    }
+
+    fn finish(self, report: &Report) {
+        if let Some(task) = self.task {
+            task.finish(format!("{} rows in {} tables", report.rows(), report.tables.len()));
         }
     }
 }

@@ -32,16 +32,20 @@ pub trait Backend: Send + Sync {
     ) -> BoxFuture<'a, Result<ResultSet, QueryError>>;
 
     /// The dataset's own tables and views, sorted by name.
-    fn schema<'a>(&'a self, dataset: &'a Dataset) -> BoxFuture<'a, Result<Vec<TableSummary>, QueryError>>;
+    fn schema<'a>(
+        &'a self,
+        dataset: &'a Dataset,
+        limits: &'a QueryLimits,
+    ) -> BoxFuture<'a, Result<Vec<TableSummary>, QueryError>>;
 
-    /// One table's columns and, when `sample_rows` is not 0, its first rows.
+    /// One table's columns and, unless `limits` allow no rows, its first rows.
     ///
     /// `name` is `schema.table`, or `table` alone when only one schema has it; case does not matter.
     fn table<'a>(
         &'a self,
         dataset: &'a Dataset,
         name: &'a str,
-        sample_rows: usize,
+        limits: &'a QueryLimits,
     ) -> BoxFuture<'a, Result<TableInfo, QueryError>>;
 }
 

@@ -65,6 +65,11 @@ impl Registry {
         })
     }
 
+    /// Those of `names` that no dataset has.
+    pub fn unknown<'a>(&self, names: impl IntoIterator<Item = &'a String>) -> impl Iterator<Item = &'a str> {
+        names.into_iter().map(String::as_str).filter(|name| self.find(name).is_err())
+    }
+
     /// The dataset a caller means. `None` means the only one that is set up.
     pub fn resolve(&self, name: Option<&str>) -> Result<Dataset, ResolveError> {
         let Some(name) = name else { return self.only_one() };

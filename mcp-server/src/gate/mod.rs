@@ -97,6 +97,11 @@ impl Gate {
     }
 }
 
+/// What keeps this version from protecting data as configured, in words that name settings and no values.
+pub fn unsupported(auth: &AuthConfig) -> Option<String> {
+    auth.rate_limit.as_ref().and_then(|limit| in_memory(limit).err())
+}
+
 /// Gets the issuer's keys once, to see whether they can be had and used. Verifies nothing.
 pub async fn fetch_keys(auth: &AuthConfig) -> Result<KeySet, FetchFailed> {
     let source = key_source(auth).map_err(|_| FetchFailed::Unreachable)?;

@@ -7,7 +7,7 @@ use super::datasets::SetDatasetArgs;
 use super::query::QueryArgs;
 use super::schema::SchemaArgs;
 use super::table::TableArgs;
-use super::{CallError, Output, Toolbox, capabilities, datasets, query, schema, table};
+use super::{CallError, Output, Source, Toolbox, capabilities, datasets, query, schema, table};
 use crate::gate::Granted;
 
 /// One call of one tool.
@@ -64,12 +64,19 @@ impl Call {
         }
     }
 
-    pub(super) async fn run(&self, toolbox: &Toolbox, granted: &Granted) -> Result<Output, CallError> {
+    pub(super) async fn run(
+        &self,
+        toolbox: &Toolbox,
+        granted: &Granted,
+        source: Source<'_>,
+    ) -> Result<Output, CallError> {
         match self {
             Self::ListDatasets => Ok(datasets::list(toolbox, granted)),
-            Self::GetDatabaseSchema(args) => schema::run(toolbox, granted, args).await,
-            Self::GetTableInfo(args) => table::run(toolbox, granted, args).await,
-            Self::ExecuteQuery(args) => Ok(query::run(toolbox, granted, args).await?.into_output()),
+            Self::GetDatabaseSchema(_) => schema::run(toolbox, granted, source.found()?).await,
+            Self::GetTableInfo(args) => table::run(toolbox, granted, source.found()?, args).await,
+            Self::ExecuteQuery(args) => {
+                Ok(query::run(toolbox, granted, source.found()?, args).await?.into_output())
+            }
             Self::Capabilities => Ok(capabilities::run(toolbox, granted)),
             Self::SetDataset(args) => Ok(datasets::set(toolbox, granted, args)),
         }

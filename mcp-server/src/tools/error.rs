@@ -56,6 +56,8 @@ impl CallError {
             Self::Misconfigured(_) => "misconfigured",
             Self::Dataset(_) => "no_dataset",
             Self::BackendUnavailable(_) => "backend_unavailable",
+            Self::Query(QueryError::Refused(_)) => "refused_by_policy",
+            Self::Query(QueryError::Timeout { .. }) => "timeout",
             Self::Query(_) => "query_failed",
         }
     }

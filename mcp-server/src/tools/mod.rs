@@ -27,7 +27,7 @@ use crate::audit;
 use crate::backend::{Backend, DuckDb, QueryLimits, duckdb::Resources};
 use crate::config::{AuthSetting, BackendKind, Config, ConfigErrors, Limits};
 use crate::credentials::{CredentialError, TokenSource};
-use crate::dataset::{Dataset, Registry};
+use crate::dataset::{Dataset, Name, Registry, ResolveError};
 use crate::gate::{Gate, Granted};
 
 /// Everything tools work with.
@@ -51,6 +51,12 @@ impl Toolbox {
             AuthSetting::Enabled(auth) => Some(TokenSource::from_config(auth)),
             AuthSetting::Disabled | AuthSetting::Misconfigured(_) => None,
         };
+        if let AuthSetting::Enabled(auth) = &config.auth {
+            let registry = Registry::open(&config.locations.data_dir);
+            for name in registry.unknown(auth.scopes.datasets.keys()) {
+                tracing::warn!(target: "m4::config", "M4_OAUTH2_TOOL_SCOPES guards dataset {name}, which does not exist");
+            }
+        }
         let backend: Option<Box<dyn Backend>> = match config.backend.kind {
             BackendKind::DuckDb => Some(Box::new(DuckDb::new(resources(&config.limits)))),
             BackendKind::BigQuery => None,
@@ -74,37 +80,42 @@ impl Toolbox {
 
     /// Answers one call of a caller with this credential.
     pub async fn call(&self, credential: Credential, call: &Call) -> Result<Output, CallError> {
-        self.guarded(credential, call.tool(), call.reads(), async |granted| call.run(self, granted).await)
-            .await
+        self.guarded(credential, call.tool(), call.reads(), async |granted, source| {
+            call.run(self, granted, source).await
+        })
+        .await
     }
 
     /// Runs one query and gives its rows as values, for a terminal.
     pub async fn query(&self, credential: Credential, args: &QueryArgs) -> Result<Answer, CallError> {
-        let dataset = args.dataset.as_deref();
-        self.guarded(credential, query::NAME, Reads::Dataset(dataset), async |granted| {
-            query::run(self, granted, args).await
+        let reads = Reads::Dataset(args.dataset.as_deref());
+        self.guarded(credential, query::NAME, reads, async |granted, source| {
+            query::run(self, granted, source.found()?, args).await
         })
         .await
     }
 
     /// The one way to a tool.
+    ///
+    /// The dataset is looked up once, before the gate, so that what the gate is asked about is what the tool reads; a
+    /// caller who may not enter learns nothing of the outcome.
     async fn guarded<T: Counted>(
         &self,
         credential: Credential,
         tool: &'static str,
         reads: Reads<'_>,
-        run: impl AsyncFnOnce(&Granted) -> Result<T, CallError>,
+        run: impl AsyncFnOnce(&Granted, Source<'_>) -> Result<T, CallError>,
     ) -> Result<T, CallError> {
-        let intended = match reads {
-            Reads::Dataset(named) => self.intended_dataset(named),
-            Reads::Nothing => None,
+        let (intended, source) = match reads {
+            Reads::Nothing => (None, Source(Err(ResolveError::NoneSetUp.into()))),
+            Reads::Dataset(named) => self.source(named),
         };
         let access = Access { tool, dataset: intended.as_deref() };
         let credential = credential.inspect_err(|error| audit::record_no_credential(&access, error));
         let granted = self.gate.admit(credential.map_err(CallError::Credential)?.as_ref(), &access).await?;
         let start = Instant::now();
         let outcome = if self.problems.is_empty() {
-            run(&granted).await
+            run(&granted, source).await
         } else {
             Err(CallError::Misconfigured(self.problems.clone()))
         };
@@ -120,19 +131,33 @@ impl Toolbox {
         Registry::open(&self.data_dir)
     }
 
-    /// The dataset a call is about, as far as that is known before the gate: its scopes must be asked for, but a caller
-    /// who may not enter learns nothing about which datasets there are.
-    fn intended_dataset(&self, named: Option<&str>) -> Option<String> {
-        let named = named.or(self.default_dataset.as_deref()).map(str::to_owned);
-        named.or_else(|| self.registry().resolve(None).ok().map(|dataset| dataset.name))
+    /// What a data tool reads, and the name whose scopes the gate is to ask for: the dataset's or, where there is none of
+    /// that name, what the caller called it if that is a name at all.
+    fn source(&self, named: Option<&str>) -> (Option<String>, Source<'_>) {
+        let named = named.or(self.default_dataset.as_deref());
+        let dataset = self.registry().resolve(named);
+        let intended = match &dataset {
+            Ok(dataset) => Some(dataset.name.clone()),
+            Err(_) => named.and_then(|named| named.parse::<Name>().ok()).map(|name| name.to_string()),
+        };
+        let backend = self.backend.as_deref().ok_or(CallError::BackendUnavailable(self.backend_kind));
+        let source = backend.and_then(|backend| Ok(DataSource { backend, dataset: dataset? }));
+        (intended, Source(source))
     }
+}
 
-    fn dataset(&self, named: Option<&str>) -> Result<Dataset, CallError> {
-        Ok(self.registry().resolve(named.or(self.default_dataset.as_deref()))?)
-    }
+/// What a data tool reads, or why there is nothing to read.
+struct Source<'a>(Result<DataSource<'a>, CallError>);
 
-    fn backend(&self) -> Result<&dyn Backend, CallError> {
-        self.backend.as_deref().ok_or(CallError::BackendUnavailable(self.backend_kind))
+/// A dataset and who answers for it.
+struct DataSource<'a> {
+    backend: &'a dyn Backend,
+    dataset: Dataset,
+}
+
+impl<'a> Source<'a> {
+    fn found(self) -> Result<DataSource<'a>, CallError> {
+        self.0
     }
 }
 

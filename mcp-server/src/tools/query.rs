@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{CallError, Output, Toolbox};
+use super::{CallError, DataSource, Output, Toolbox};
 use crate::backend::{Column, QueryLimits, ResultSet};
 use crate::gate::Granted;
 
@@ -56,9 +56,13 @@ pub(super) struct ColumnOutput {
 }
 
 /// Runs the statement.
-pub(super) async fn run(toolbox: &Toolbox, _proof: &Granted, args: &QueryArgs) -> Result<Answer, CallError> {
-    let backend = toolbox.backend()?;
-    let dataset = toolbox.dataset(args.dataset.as_deref())?;
+pub(super) async fn run(
+    toolbox: &Toolbox,
+    _proof: &Granted,
+    source: DataSource<'_>,
+    args: &QueryArgs,
+) -> Result<Answer, CallError> {
+    let DataSource { backend, dataset } = source;
     let asked = args.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
     let limits = QueryLimits { max_rows: toolbox.limits.max_rows.min(asked), ..toolbox.limits };
     let result = backend.query(&dataset, &args.sql_query, &limits).await?;

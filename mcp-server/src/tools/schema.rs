@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{CallError, Output, Toolbox};
+use super::{CallError, DataSource, Output, Toolbox};
 use crate::gate::Granted;
 
 pub(super) const NAME: &str = "get_database_schema";
@@ -37,10 +37,13 @@ struct TableSummaryOutput {
 }
 
 /// Lists the tables.
-pub(super) async fn run(toolbox: &Toolbox, _proof: &Granted, args: &SchemaArgs) -> Result<Output, CallError> {
-    let backend = toolbox.backend()?;
-    let dataset = toolbox.dataset(args.dataset.as_deref())?;
-    let tables = backend.schema(&dataset).await?;
+pub(super) async fn run(
+    toolbox: &Toolbox,
+    _proof: &Granted,
+    source: DataSource<'_>,
+) -> Result<Output, CallError> {
+    let DataSource { backend, dataset } = source;
+    let tables = backend.schema(&dataset, &toolbox.limits).await?;
     let mut text = format!("{}: {} tables (columns, rows)\n", dataset.name, tables.len());
     for table in &tables {
         let rows = table.estimated_rows.map_or_else(|| "?".to_owned(), |rows| rows.to_string());

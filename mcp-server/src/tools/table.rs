@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::query;
-use super::{CallError, Output, Toolbox};
+use super::{CallError, DataSource, Output, Toolbox};
+use crate::backend::QueryLimits;
 use crate::gate::Granted;
 
 pub(super) const NAME: &str = "get_table_info";
@@ -50,11 +51,15 @@ struct TableColumnOutput {
 }
 
 /// Describes the table.
-pub(super) async fn run(toolbox: &Toolbox, _proof: &Granted, args: &TableArgs) -> Result<Output, CallError> {
-    let backend = toolbox.backend()?;
-    let dataset = toolbox.dataset(args.dataset.as_deref())?;
-    let sample_rows = if args.show_sample { SAMPLE_ROWS } else { 0 };
-    let table = backend.table(&dataset, &args.table_name, sample_rows).await?;
+pub(super) async fn run(
+    toolbox: &Toolbox,
+    _proof: &Granted,
+    source: DataSource<'_>,
+    args: &TableArgs,
+) -> Result<Output, CallError> {
+    let DataSource { backend, dataset } = source;
+    let limits = QueryLimits { max_rows: if args.show_sample { SAMPLE_ROWS } else { 0 }, ..toolbox.limits };
+    let table = backend.table(&dataset, &args.table_name, &limits).await?;
     let mut text = table.name.clone();
     // Writing to a string cannot fail.
     if let Some(rows) = table.estimated_rows {

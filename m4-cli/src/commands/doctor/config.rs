@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use mcp_server::config::{AuthSetting, Config, Problem};
+use mcp_server::gate;
 
 use super::finding::Finding;
 
@@ -32,12 +33,17 @@ fn file(config: &Config) -> Finding {
 
 fn auth(config: &Config) -> Vec<Finding> {
     match &config.auth {
-        AuthSetting::Enabled(auth) => {
-            vec![Finding::ok(
+        AuthSetting::Enabled(auth) => match gate::unsupported(auth) {
+            Some(what) => vec![
+                Finding::fail("oauth2", what)
+                    .because("until this is mended nobody gets data")
+                    .mend("change that setting"),
+            ],
+            None => vec![Finding::ok(
                 "oauth2",
                 format!("enabled, issuer {}, audience {}", auth.issuer, auth.audiences.join(", ")),
-            )]
-        }
+            )],
+        },
         AuthSetting::Disabled => vec![Finding::ok("oauth2", "disabled: every caller is let in")],
         AuthSetting::Misconfigured(errors) => errors
             .problems()
@@ -114,6 +120,14 @@ mod tests {
                 ("settings", Status::Warn)
             ]
         );
+        let redis = [
+            ("M4_DATA_DIR", data),
+            ("M4_OAUTH2_ENABLED", "1"),
+            ("M4_OAUTH2_ISSUER_URL", "https://issuer.example"),
+            ("M4_OAUTH2_AUDIENCE", "m4-api"),
+            ("M4_OAUTH2_RATE_LIMIT_STORE", "redis://localhost"),
+        ];
+        assert_eq!(worst(&redis), [("oauth2", Status::Fail)]);
         assert_eq!(worst(&[("M4_DATA_DIR", "/does/not/exist")]), [("data", Status::Warn)]);
         assert_eq!(worst(&[("M4_DATA_DIR", "/dev/null")]), [("data", Status::Fail)]);
     }

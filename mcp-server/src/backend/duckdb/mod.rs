@@ -123,8 +123,12 @@ impl Backend for DuckDb {
         .boxed()
     }
 
-    fn schema<'a>(&'a self, dataset: &'a Dataset) -> BoxFuture<'a, Result<Vec<TableSummary>, QueryError>> {
-        self.with_connection(dataset, QueryLimits::DEFAULT_TIMEOUT, |connection, dataset, _| {
+    fn schema<'a>(
+        &'a self,
+        dataset: &'a Dataset,
+        limits: &'a QueryLimits,
+    ) -> BoxFuture<'a, Result<Vec<TableSummary>, QueryError>> {
+        self.with_connection(dataset, limits.timeout, |connection, dataset, _| {
             let entries = tables::entries(connection).map_err(|error| engine_error(dataset, &error))?;
             Ok(entries.into_iter().map(|entry| entry.summary).collect())
         })
@@ -135,11 +139,11 @@ impl Backend for DuckDb {
         &'a self,
         dataset: &'a Dataset,
         name: &'a str,
-        sample_rows: usize,
+        limits: &'a QueryLimits,
     ) -> BoxFuture<'a, Result<TableInfo, QueryError>> {
-        let name = name.to_owned();
-        self.with_connection(dataset, QueryLimits::DEFAULT_TIMEOUT, move |connection, dataset, stop| {
-            describe(connection, dataset, &name, sample_rows, stop)
+        let (name, limits) = (name.to_owned(), *limits);
+        self.with_connection(dataset, limits.timeout, move |connection, dataset, stop| {
+            describe(connection, dataset, &name, &limits, stop)
         })
         .boxed()
     }
@@ -149,7 +153,7 @@ fn describe(
     connection: &::duckdb::Connection,
     dataset: &Dataset,
     name: &str,
-    sample_rows: usize,
+    limits: &QueryLimits,
     stop: &Stop,
 ) -> Result<TableInfo, QueryError> {
     let failed = |error: ::duckdb::Error| engine_error(dataset, &error);
@@ -164,12 +168,12 @@ fn describe(
         Resolved::Unknown(near) => return Err(unknown_table(dataset, name, &near)),
     };
     let columns = tables::columns(connection, entry).map_err(failed)?;
-    let sample = match sample_rows {
+    let sample = match limits.max_rows {
         0 => None,
         rows => {
             let sql = format!("SELECT * FROM {} LIMIT {rows}", entry.quoted());
             let stopped = || stop.is_stopped();
-            let sample = run::run(connection, &sql, rows, QueryLimits::DEFAULT_MAX_BYTES, &stopped);
+            let sample = run::run(connection, &sql, rows, limits.max_bytes, &stopped);
             Some(sample.map_err(|error| run_error(dataset, error))?)
         }
     };
