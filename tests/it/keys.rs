@@ -12,12 +12,12 @@ fn a_hundred_concurrent_calls_on_a_cold_cache_fetch_the_keys_once() {
     let mut guarded = Guarded::start();
     guarded.present(&guarded.issuer.mint(TokenSpec::new()));
     // Long enough for all of them to arrive while the one fetch is under way.
-    guarded.issuer.delay(Endpoint::Jwks, Duration::from_millis(500));
+    guarded.issuer.delay(Endpoint::Jwks, Duration::from_secs(1));
     let sent = Instant::now();
     let ids: Vec<u64> = (0..100).map(|_| begin(&mut guarded.server, "list_datasets", &json!({}))).collect();
-    assert!(sent.elapsed() < Duration::from_millis(400), "the calls were not concurrent");
+    assert!(sent.elapsed() < Duration::from_millis(800), "the calls were not concurrent");
     let answers = answers(&mut guarded.server, &ids);
-    assert!(sent.elapsed() >= Duration::from_millis(500), "answered before there were keys");
+    assert!(sent.elapsed() >= Duration::from_secs(1), "answered before there were keys");
     for answer in answers.values() {
         assert!(!Reply::of(answer).is_error, "{answer}");
     }

@@ -76,10 +76,10 @@ pub(crate) fn made_once(name: &str, make: impl FnOnce(&Sandbox) -> PathBuf) -> P
             let _ = fs::remove_file(entry.path());
         }
     }
-    // Two processes may make it at once; each renames a whole file into place.
-    let partial = folder.join(format!("{name}-{stamp}.{}.partial", std::process::id()));
-    fs::copy(fresh, &partial).unwrap();
-    fs::rename(partial, &kept).unwrap();
+    // Several tests may make it at once; each puts a whole file into place.
+    let partial = tempfile::NamedTempFile::new_in(folder).unwrap();
+    fs::copy(fresh, partial.path()).unwrap();
+    partial.persist(&kept).unwrap();
     kept
 }
 
