@@ -392,7 +392,7 @@ impl fmt::Display for TokenKind {
 }
 
 /// Whole seconds, rounded up, because a caller who comes back too early is refused again.
-struct Seconds(Duration);
+pub(crate) struct Seconds(pub(crate) Duration);
 
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -402,7 +402,7 @@ impl fmt::Display for Seconds {
 }
 
 /// Foreign text made safe to show: control and invisible characters escaped, cut at a readable length.
-struct Quoted<'a>(&'a str);
+pub(crate) struct Quoted<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -436,7 +436,7 @@ impl fmt::Display for QuotedList<'_> {
     }
 }
 
-struct Listed<'a>(&'a [Algorithm]);
+pub(crate) struct Listed<'a>(pub(crate) &'a [Algorithm]);
 
 impl fmt::Display for Listed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
