@@ -77,7 +77,7 @@ pub struct DpopSettings {
 }
 
 impl Default for DpopSettings {
-    /// ES256, ES384, EdDSA, RS256 and PS256; a minute back and half a minute ahead; 100,000 proofs, 10,000 per key; no
+    /// ES256, ES384, `EdDSA`, RS256 and PS256; a minute back and half a minute ahead; 100,000 proofs, 10,000 per key; no
     /// nonces.
     fn default() -> Self {
         Self {

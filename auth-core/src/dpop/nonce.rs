@@ -77,7 +77,9 @@ mod tests {
     fn a_nonce_lives_through_its_step_and_the_next() {
         let issuer = issuer();
         let nonce = issuer.issue(UnixTime(T));
-        for (offset, accepted) in [(0, true), (299, true), (300, true), (599, true), (600, false), (-1, false)] {
+        for (offset, accepted) in
+            [(0, true), (299, true), (300, true), (599, true), (600, false), (-1, false)]
+        {
             assert_eq!(issuer.accepts(&nonce, UnixTime(T + offset)), accepted, "{offset}");
         }
     }

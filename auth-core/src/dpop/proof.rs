@@ -61,10 +61,7 @@ impl<'a> DpopProof<'a> {
         if !key.verify(algorithm, signed, &signature) {
             return Err(DpopRejection::BadSignature);
         }
-        Ok(SignedProof {
-            thumbprint: key.thumbprint().clone(),
-            claims: decode_json(self.payload, "claims")?,
-        })
+        Ok(SignedProof { thumbprint: key.thumbprint().clone(), claims: decode_json(self.payload, "claims")? })
     }
 
     fn algorithm(&self, allowed: &[Algorithm]) -> Result<Algorithm, DpopRejection> {
@@ -83,8 +80,7 @@ impl<'a> DpopProof<'a> {
         if PRIVATE_MEMBERS.iter().any(|member| jwk.contains_key(*member)) {
             return Err(UnusableKey::Private.into());
         }
-        let jwk: Jwk =
-            serde_json::from_value(Value::Object(jwk.clone())).map_err(|_| UnusableKey::Broken)?;
+        let jwk: Jwk = serde_json::from_value(Value::Object(jwk.clone())).map_err(|_| UnusableKey::Broken)?;
         Ok(VerifyingKey::from_jwk(&jwk, &[algorithm])?)
     }
 }

@@ -140,7 +140,9 @@ impl DpopRejection {
             | Self::JtiTooLong { .. } => {
                 "Send one `DPoP` header field with a proof made as RFC 9449 §4.2 says; a DPoP library does."
             }
-            Self::AlgorithmNotAllowed { .. } => "Sign proofs with one of the algorithms in the challenge's `algs`.",
+            Self::AlgorithmNotAllowed { .. } => {
+                "Sign proofs with one of the algorithms in the challenge's `algs`."
+            }
             Self::UnusableKey(UnusableKey::Private) => {
                 "Send the public key only, and stop using this one: its private part has left the client."
             }
@@ -154,12 +156,16 @@ impl DpopRejection {
             Self::Stale { .. } | Self::FromFuture { .. } => {
                 "Make a new proof for each request, and compare the client's clock with the server's."
             }
-            Self::WrongAccessToken => "Set `ath` to base64url(SHA-256(access token)) of the token sent with it.",
+            Self::WrongAccessToken => {
+                "Set `ath` to base64url(SHA-256(access token)) of the token sent with it."
+            }
             Self::NonceRequired { .. } | Self::NonceStale { .. } => {
                 "Send the request again with a new proof that holds the value of `DPoP-Nonce` as `nonce`."
             }
             Self::Replayed => "Make a new proof, with a new `jti`, for each request.",
-            Self::TokenNotBound => "Ask the issuer for a DPoP-bound token, or send this one as its issuer meant it.",
+            Self::TokenNotBound => {
+                "Ask the issuer for a DPoP-bound token, or send this one as its issuer meant it."
+            }
             Self::WrongKey => "Sign the proof with the key that the access token was requested with.",
             Self::ReplayStoreFull { .. } | Self::TooManyProofs { .. } => "Wait, then send the request again.",
         }
@@ -188,10 +194,9 @@ impl DpopRejection {
     /// A stable name for audit records and metrics.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::TooLarge { .. }
-            | Self::NotThreeParts
-            | Self::NotBase64 { .. }
-            | Self::NotJson { .. } => "dpop_malformed",
+            Self::TooLarge { .. } | Self::NotThreeParts | Self::NotBase64 { .. } | Self::NotJson { .. } => {
+                "dpop_malformed"
+            }
             Self::WrongType { .. } => "dpop_wrong_type",
             Self::CriticalHeader => "dpop_critical_header",
             Self::AlgorithmNotAllowed { .. } => "dpop_algorithm_not_allowed",
@@ -265,13 +270,22 @@ impl fmt::Display for DpopRejection {
             }
             Self::InvalidUrl { reason } => write!(f, "`htu` is no URL of a request: {reason}"),
             Self::WrongUrl { expected, found } => {
-                write!(f, "`htu` is {}, the request's is {}", Quoted(found.as_str()), Quoted(expected.as_str()))
+                write!(
+                    f,
+                    "`htu` is {}, the request's is {}",
+                    Quoted(found.as_str()),
+                    Quoted(expected.as_str())
+                )
             }
             Self::Stale { issued_at, now } => {
                 write!(f, "it is too old: made at {issued_at}, {} seconds ago", now.seconds_since(*issued_at))
             }
             Self::FromFuture { valid_from, now } => {
-                write!(f, "it is from the future: {valid_from}, {} seconds ahead", valid_from.seconds_since(*now))
+                write!(
+                    f,
+                    "it is from the future: {valid_from}, {} seconds ahead",
+                    valid_from.seconds_since(*now)
+                )
             }
             Self::WrongAccessToken => f.write_str("`ath` is not the hash of this access token"),
             Self::NonceRequired { .. } => f.write_str("the proof has none"),
