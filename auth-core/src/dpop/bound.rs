@@ -85,7 +85,7 @@ impl fmt::Debug for DpopBound {
 /// Whether a token's `cnf` claim names the key of `bound` and asks for nothing else.
 ///
 /// A confirmation with any other member (`x5t#S256`, `jwk`, …) needs a proof that DPoP does not give, even beside a
-/// `jkt` that fits. Takes the same time for every thumbprint. This compares keys only;
+/// `jkt` that fits. Takes the same time for every text of a thumbprint's length. This compares keys only;
 /// [`DpopBound::redeem`] decides.
 pub fn matches(cnf: Option<&Value>, bound: &DpopBound) -> bool {
     jkt(cnf).is_some_and(|jkt| jkt.as_bytes().ct_eq(bound.thumbprint.as_str().as_bytes()).into())

@@ -13,8 +13,8 @@
 //!
 //! 1. Read `Authorization: DPoP <token>` (the scheme is case-insensitive). Under any other scheme do not look at the
 //!    proof at all: the token is then judged as plain bearer, and one with `cnf` is refused.
-//! 2. Refuse a request with more or less than one `DPoP` header field (RFC 9449 §4.3, check 1), or with more than one
-//!    `Authorization`, with `challenge(None, …)` when there is none and 400 when there are several.
+//! 2. Take the proof with [`single_proof`] from all values of `DPoP` (RFC 9449 §4.3, check 1). Refuse more than one
+//!    `Authorization` with 400, and answer a request without credentials with [`DpopVerifier::challenge`] of `None`.
 //! 3. Build the [`TargetUri`] from the server's *configured* public URL and the request's path, never from `Host` or
 //!    `X-Forwarded-*` of a proxy it does not trust: `htu` says which server the client meant.
 //! 4. Pass the method as it was on the request line and the token without scheme name.
@@ -27,6 +27,23 @@
 //! **What it does not protect from.** The list of used proofs is this process's: after a restart, or at another replica,
 //! a captured proof can be used once more within its acceptance window, unless nonces with a key made at each start
 //! are on. A proof does not cover the request's body, query or headers.
+//!
+//! ```
+//! use auth_core::dpop::{DpopRequest, DpopSettings, DpopVerifier, TargetUri, single_proof};
+//! use auth_core::time::UnixTime;
+//!
+//! let verifier = DpopVerifier::new(DpopSettings::default());
+//! let url = TargetUri::parse("https://m4.example/mcp?session=1").unwrap();
+//! let now = UnixTime(1_800_000_000);
+//! let refused = single_proof(["e30.e30.AA"])
+//!     .and_then(|proof| {
+//!         verifier.verify(&DpopRequest { proof, method: "POST", url: &url, access_token: "token" }, now)
+//!     })
+//!     .unwrap_err();
+//! assert_eq!((refused.http_status(), refused.oauth_error()), (401, Some("invalid_dpop_proof")));
+//! let field = verifier.challenge(Some(&refused), now).www_authenticate();
+//! assert!(field.starts_with(r#"DPoP algs="ES256 ES384 EdDSA RS256 PS256", error="invalid_dpop_proof""#));
+//! ```
 
 mod bound;
 mod challenge;
@@ -190,6 +207,16 @@ impl DpopVerifier {
             Some(_) => Err(DpopRejection::NonceStale { nonce: issuer.issue(wall) }),
         }
     }
+}
+
+/// The proof of a request, from the values of all its `DPoP` header fields: there has to be exactly one.
+pub fn single_proof<'a>(fields: impl IntoIterator<Item = &'a str>) -> Result<&'a str, DpopRejection> {
+    let mut fields = fields.into_iter();
+    let proof = fields.next().ok_or(DpopRejection::MissingProof)?;
+    if fields.next().is_some() {
+        return Err(DpopRejection::SeveralProofs);
+    }
+    Ok(proof)
 }
 
 fn required<'a>(value: Option<&'a str>, claim: &'static str) -> Result<&'a str, DpopRejection> {

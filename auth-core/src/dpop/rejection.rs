@@ -16,6 +16,10 @@ use crate::time::UnixTime;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DpopRejection {
+    /// The request has no `DPoP` header field.
+    MissingProof,
+    /// The request has more than one `DPoP` header field.
+    SeveralProofs,
     /// Longer than [`MAX_PROOF_BYTES`].
     TooLarge {
         /// Its length.
@@ -130,7 +134,9 @@ impl DpopRejection {
     /// The one next step.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::TooLarge { .. }
+            Self::MissingProof
+            | Self::SeveralProofs
+            | Self::TooLarge { .. }
             | Self::NotThreeParts
             | Self::NotBase64 { .. }
             | Self::NotJson { .. }
@@ -194,9 +200,12 @@ impl DpopRejection {
     /// A stable name for audit records and metrics.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::TooLarge { .. } | Self::NotThreeParts | Self::NotBase64 { .. } | Self::NotJson { .. } => {
-                "dpop_malformed"
-            }
+            Self::MissingProof => "dpop_missing_proof",
+            Self::SeveralProofs
+            | Self::TooLarge { .. }
+            | Self::NotThreeParts
+            | Self::NotBase64 { .. }
+            | Self::NotJson { .. } => "dpop_malformed",
             Self::WrongType { .. } => "dpop_wrong_type",
             Self::CriticalHeader => "dpop_critical_header",
             Self::AlgorithmNotAllowed { .. } => "dpop_algorithm_not_allowed",
@@ -233,43 +242,64 @@ impl DpopRejection {
             _ => None,
         }
     }
+
+    /// First words, which troubleshooting guides quote.
+    pub(crate) fn title(&self) -> &'static str {
+        match self {
+            Self::TokenNotBound | Self::WrongKey => "Invalid token",
+            Self::ReplayStoreFull { .. } | Self::TooManyProofs { .. } => "Too many DPoP proofs",
+            Self::NonceRequired { .. } | Self::NonceStale { .. } => "DPoP nonce required",
+            _ => "Invalid DPoP proof",
+        }
+    }
+
+    /// What follows them.
+    pub(crate) fn detail(&self) -> impl fmt::Display {
+        Detail(self)
+    }
 }
 
 impl fmt::Display for DpopRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::TokenNotBound | Self::WrongKey => "Invalid token: ",
-            Self::ReplayStoreFull { .. } | Self::TooManyProofs { .. } => "Too many DPoP proofs: ",
-            Self::NonceRequired { .. } | Self::NonceStale { .. } => "DPoP nonce required: ",
-            _ => "Invalid DPoP proof: ",
-        })?;
-        match self {
-            Self::TooLarge { bytes } => write!(f, "{bytes} bytes, at most {MAX_PROOF_BYTES} are accepted"),
-            Self::NotThreeParts => f.write_str("it is not one JWT of 3 parts"),
-            Self::NotBase64 { part } => write!(f, "the {part} is not base64url"),
-            Self::NotJson { part } => write!(f, "the {part} is not the JSON a proof has"),
-            Self::WrongType { typ: None } => f.write_str("it has no type, expected `dpop+jwt`"),
-            Self::WrongType { typ: Some(typ) } => {
+        write!(f, "{}: {}", self.title(), self.detail())
+    }
+}
+
+struct Detail<'a>(&'a DpopRejection);
+
+impl fmt::Display for Detail<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            DpopRejection::MissingProof => f.write_str("the request has none"),
+            DpopRejection::SeveralProofs => f.write_str("the request has more than one"),
+            DpopRejection::TooLarge { bytes } => {
+                write!(f, "{bytes} bytes, at most {MAX_PROOF_BYTES} are accepted")
+            }
+            DpopRejection::NotThreeParts => f.write_str("it is not one JWT of 3 parts"),
+            DpopRejection::NotBase64 { part } => write!(f, "the {part} is not base64url"),
+            DpopRejection::NotJson { part } => write!(f, "the {part} is not the JSON a proof has"),
+            DpopRejection::WrongType { typ: None } => f.write_str("it has no type, expected `dpop+jwt`"),
+            DpopRejection::WrongType { typ: Some(typ) } => {
                 write!(f, "its type is {}, expected `dpop+jwt`", Quoted(typ))
             }
-            Self::CriticalHeader => f.write_str("it demands header extensions (crit)"),
-            Self::AlgorithmNotAllowed { algorithm, allowed } => {
+            DpopRejection::CriticalHeader => f.write_str("it demands header extensions (crit)"),
+            DpopRejection::AlgorithmNotAllowed { algorithm, allowed } => {
                 write!(f, "algorithm {} is not allowed (allowed: {})", Quoted(algorithm), Listed(allowed))
             }
-            Self::UnusableKey(UnusableKey::Private) => {
+            DpopRejection::UnusableKey(UnusableKey::Private) => {
                 f.write_str("its `jwk` cannot be used: it holds a private key")
             }
-            Self::UnusableKey(reason) => write!(f, "its `jwk` cannot be used: {reason}"),
-            Self::BadSignature => f.write_str("its signature does not match its `jwk`"),
-            Self::MissingClaim(claim) => write!(f, "the required claim `{claim}` is absent"),
-            Self::JtiTooLong { bytes } => {
+            DpopRejection::UnusableKey(reason) => write!(f, "its `jwk` cannot be used: {reason}"),
+            DpopRejection::BadSignature => f.write_str("its signature does not match its `jwk`"),
+            DpopRejection::MissingClaim(claim) => write!(f, "the required claim `{claim}` is absent"),
+            DpopRejection::JtiTooLong { bytes } => {
                 write!(f, "its `jti` has {bytes} bytes, at most {} are accepted", super::MAX_JTI_BYTES)
             }
-            Self::WrongMethod { expected, found } => {
+            DpopRejection::WrongMethod { expected, found } => {
                 write!(f, "`htm` is {}, the request's method is {}", Quoted(found), Quoted(expected))
             }
-            Self::InvalidUrl { reason } => write!(f, "`htu` is no URL of a request: {reason}"),
-            Self::WrongUrl { expected, found } => {
+            DpopRejection::InvalidUrl { reason } => write!(f, "`htu` is no URL of a request: {reason}"),
+            DpopRejection::WrongUrl { expected, found } => {
                 write!(
                     f,
                     "`htu` is {}, the request's is {}",
@@ -277,23 +307,25 @@ impl fmt::Display for DpopRejection {
                     Quoted(expected.as_str())
                 )
             }
-            Self::Stale { issued_at, now } => {
+            DpopRejection::Stale { issued_at, now } => {
                 write!(f, "it is too old: made at {issued_at}, {} seconds ago", now.seconds_since(*issued_at))
             }
-            Self::FromFuture { valid_from, now } => {
+            DpopRejection::FromFuture { valid_from, now } => {
                 write!(
                     f,
                     "it is from the future: {valid_from}, {} seconds ahead",
                     valid_from.seconds_since(*now)
                 )
             }
-            Self::WrongAccessToken => f.write_str("`ath` is not the hash of this access token"),
-            Self::NonceRequired { .. } => f.write_str("the proof has none"),
-            Self::NonceStale { .. } => f.write_str("the proof's is not one that was handed out lately"),
-            Self::Replayed => f.write_str("it was used before"),
-            Self::TokenNotBound => f.write_str("it is not bound to a DPoP key (cnf.jkt)"),
-            Self::WrongKey => f.write_str("it is bound to another key than the DPoP proof's"),
-            Self::ReplayStoreFull { retry_after } | Self::TooManyProofs { retry_after } => {
+            DpopRejection::WrongAccessToken => f.write_str("`ath` is not the hash of this access token"),
+            DpopRejection::NonceRequired { .. } => f.write_str("the proof has none"),
+            DpopRejection::NonceStale { .. } => {
+                f.write_str("the proof's is not one that was handed out lately")
+            }
+            DpopRejection::Replayed => f.write_str("it was used before"),
+            DpopRejection::TokenNotBound => f.write_str("it is not bound to a DPoP key (cnf.jkt)"),
+            DpopRejection::WrongKey => f.write_str("it is bound to another key than the DPoP proof's"),
+            DpopRejection::ReplayStoreFull { retry_after } | DpopRejection::TooManyProofs { retry_after } => {
                 write!(f, "try again in {}", Seconds(*retry_after))
             }
         }

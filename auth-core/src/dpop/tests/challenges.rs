@@ -54,3 +54,22 @@ fn no_refusal_quotes_the_access_token() {
     let bound = judge(&verifier(), &proof(&signer, &claims()), at(0)).unwrap();
     assert!(!format!("{bound:?}").contains(TOKEN));
 }
+
+#[test]
+fn the_gates_rejection_says_what_the_proofs_does() {
+    for rejection in [
+        DpopRejection::Replayed,
+        DpopRejection::WrongKey,
+        DpopRejection::NonceRequired { nonce: "n".into() },
+        DpopRejection::TooManyProofs { retry_after: Duration::from_secs(3) },
+        DpopRejection::ReplayStoreFull { retry_after: Duration::from_secs(1) },
+    ] {
+        let gate = crate::rejection::Rejection::from(rejection.clone());
+        assert_eq!(gate.message(), rejection.message());
+        assert_eq!(gate.hint(), rejection.hint());
+        assert_eq!(gate.code(), rejection.code());
+        assert_eq!(gate.oauth_error(), rejection.oauth_error());
+        assert_eq!(gate.http_status(), rejection.http_status());
+        assert_eq!(gate.retry_after(), rejection.retry_after());
+    }
+}

@@ -1,5 +1,6 @@
 //! Proofs of real keys against the verifier, in virtual time: the RFC's examples, every refusal, replay and nonces.
 
+mod algorithms;
 mod binding;
 mod challenges;
 mod nonces;
@@ -84,6 +85,13 @@ fn a_sound_proof_of_either_key_type_is_accepted_and_redeemed() {
         let bound = judge(&verifier(), &proof(&signer, &claims()), at(0)).unwrap();
         redeem(&bound, at(0)).unwrap();
     }
+}
+
+#[test]
+fn a_request_has_exactly_one_proof() {
+    assert_eq!(single_proof([]), Err(DpopRejection::MissingProof));
+    assert_eq!(single_proof(["a"]), Ok("a"));
+    assert_eq!(single_proof(["a", "a"]), Err(DpopRejection::SeveralProofs));
 }
 
 #[test]
