@@ -102,6 +102,13 @@ impl fmt::Debug for VerifyingKey {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Thumbprint(String);
 
+impl Thumbprint {
+    /// The base64url text, as `jkt` holds it (RFC 9449 §6.1).
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 impl fmt::Display for Thumbprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -31,6 +31,7 @@ mod claims;
 
 pub mod algorithm;
 pub mod authenticator;
+pub mod dpop;
 pub mod jwks;
 pub mod key;
 pub mod limit;

@@ -4,6 +4,7 @@ use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use crate::algorithm::Algorithm;
+use crate::dpop::DpopRejection;
 use crate::jwks::FetchFailed;
 use crate::scope::ScopeSet;
 use crate::time::UnixTime;
@@ -92,6 +93,8 @@ pub enum Rejection {
     },
     /// The token is bound to a key (`cnf`, RFC 7800) but came as a plain bearer token.
     SenderConstrained,
+    /// The token came with a DPoP proof that does not hold or does not fit it.
+    Dpop(DpopRejection),
     /// The token lacks scopes the call needs.
     MissingScopes {
         /// What it lacks.
@@ -232,6 +235,7 @@ impl Rejection {
             Self::SenderConstrained => {
                 "Ask the issuer for a bearer token without key binding (no DPoP, no mTLS).".into()
             }
+            Self::Dpop(rejection) => rejection.hint().into(),
             Self::MissingScopes { required, .. } => format!("Request a new token with the scopes: {required}"),
             Self::RateLimited { retry_after } => format!(
                 "Wait {}, or have the operator raise M4_OAUTH2_RATE_LIMIT_REQUESTS.",
@@ -253,6 +257,7 @@ impl Rejection {
             | Self::KeysUnavailable { .. }
             | Self::Misconfigured { .. } => None,
             Self::MissingScopes { .. } => Some("insufficient_scope"),
+            Self::Dpop(rejection) => rejection.oauth_error(),
             _ => Some("invalid_token"),
         }
     }
@@ -261,6 +266,7 @@ impl Rejection {
     pub fn http_status(&self) -> u16 {
         match self {
             Self::MissingScopes { .. } => 403,
+            Self::Dpop(rejection) => rejection.http_status(),
             Self::RateLimited { .. } => 429,
             Self::KeysUnavailable { .. } | Self::Misconfigured { .. } => 503,
             _ => 401,
@@ -285,6 +291,7 @@ impl Rejection {
             Self::WrongKind(_) => "wrong_kind",
             Self::UnknownCriticalHeader { .. } => "unknown_critical_header",
             Self::SenderConstrained => "sender_constrained",
+            Self::Dpop(rejection) => rejection.code(),
             Self::MissingScopes { .. } => "missing_scopes",
             Self::RateLimited { .. } => "rate_limited",
             Self::KeysUnavailable { .. } => "keys_unavailable",
@@ -298,6 +305,7 @@ impl Rejection {
             Self::RateLimited { retry_after } | Self::KeysUnavailable { retry_after, .. } => {
                 Some(*retry_after)
             }
+            Self::Dpop(rejection) => rejection.retry_after(),
             _ => None,
         }
     }
@@ -320,6 +328,7 @@ impl Rejection {
             | Self::WrongKind(_)
             | Self::UnknownCriticalHeader { .. }
             | Self::SenderConstrained => "Invalid token",
+            Self::Dpop(rejection) => rejection.title(),
             Self::MissingScopes { .. } => "Missing required scopes",
             Self::RateLimited { .. } => "Rate limit exceeded",
             Self::KeysUnavailable { .. } => "Failed to fetch JWKS",
@@ -365,6 +374,7 @@ impl Rejection {
             Self::SenderConstrained => {
                 out.write_str(": it is bound to a key (cnf) and was sent as a plain bearer token")
             }
+            Self::Dpop(rejection) => write!(out, ": {}", rejection.detail()),
             Self::MissingScopes { missing, .. } => write!(out, ": {missing}"),
             Self::RateLimited { retry_after } => write!(out, ": try again in {}", Seconds(*retry_after)),
             Self::KeysUnavailable { failure, .. } => write!(out, ": {failure}"),
@@ -380,6 +390,12 @@ impl fmt::Display for Rejection {
 }
 
 impl std::error::Error for Rejection {}
+
+impl From<DpopRejection> for Rejection {
+    fn from(rejection: DpopRejection) -> Self {
+        Self::Dpop(rejection)
+    }
+}
 
 impl From<Malformed> for Rejection {
     fn from(malformed: Malformed) -> Self {
@@ -419,7 +435,7 @@ impl fmt::Display for TokenKind {
 }
 
 /// Whole seconds, rounded up, because a caller who comes back too early is refused again.
-struct Seconds(Duration);
+pub(crate) struct Seconds(pub(crate) Duration);
 
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -429,7 +445,7 @@ impl fmt::Display for Seconds {
 }
 
 /// Foreign text made safe to show: control and invisible characters escaped, cut at a readable length.
-struct Quoted<'a>(&'a str);
+pub(crate) struct Quoted<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -463,7 +479,7 @@ impl fmt::Display for QuotedList<'_> {
     }
 }
 
-struct Listed<'a>(&'a [Algorithm]);
+pub(crate) struct Listed<'a>(pub(crate) &'a [Algorithm]);
 
 impl fmt::Display for Listed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -48,7 +48,7 @@ impl<'a> UnverifiedToken<'a> {
 
     /// The SHA-256 of the token, for caches and logs.
     pub fn digest(&self) -> TokenDigest {
-        TokenDigest(Sha256::digest(self.text.as_bytes()).into())
+        TokenDigest::of(self.text)
     }
 
     /// Decodes the JOSE header. Its content is the caller's claim, not a fact.
@@ -105,6 +105,16 @@ pub struct Header {
 pub struct TokenDigest([u8; 32]);
 
 impl TokenDigest {
+    /// Of a token without its scheme name.
+    pub fn of(token: &str) -> Self {
+        Self(Sha256::digest(token.as_bytes()).into())
+    }
+
+    /// The 32 bytes.
+    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// What a log may hold of a token.
     pub fn fingerprint(&self) -> Fingerprint {
         let [a, b, c, d, ..] = self.0;
