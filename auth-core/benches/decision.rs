@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant as Clock};
 
 use auth_core::algorithm::Algorithm;
-use auth_core::authenticator::{Authenticator, Decision};
+use auth_core::authenticator::{Authenticator, Credential, Decision};
 use auth_core::jwks::{KeyLifecycle, KeyQuery, KeySet, KeySnapshot, LifecycleSettings};
 use auth_core::limit::RateLimit;
 use auth_core::policy::Policy;
@@ -80,7 +80,7 @@ fn measure(criterion: &mut Criterion, issuer: &Issuer) {
     };
     let snapshot = Arc::new(issuer.snapshot());
     let decide = |gate: &Authenticator, token: &str| {
-        let decision = gate.decide(Some(token), &ACCESS, |_| snapshot.clone(), now());
+        let decision = gate.decide(Credential::Bearer(token), &ACCESS, |_| snapshot.clone(), now());
         assert!(matches!(black_box(decision), Decision::Admit(_)));
     };
     let mut group = criterion.benchmark_group(issuer.algorithm);

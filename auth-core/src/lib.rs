@@ -13,7 +13,7 @@
 //! ```
 //! use std::sync::Arc;
 //!
-//! use auth_core::authenticator::{Authenticator, Decision};
+//! use auth_core::authenticator::{Authenticator, Credential, Decision};
 //! use auth_core::jwks::KeySnapshot;
 //! use auth_core::policy::Policy;
 //! use auth_core::scope::Access;
@@ -22,7 +22,7 @@
 //! let gate = Authenticator::protected(vec![Policy::new("https://issuer.example", "m4-api")], None);
 //! let now = Now { wall: UnixTime(1_800_000_000), mono: Instant::default() };
 //! let access = Access { tool: "execute_query", dataset: None };
-//! let Decision::Reject(refused) = gate.decide(None, &access, |_| Arc::new(KeySnapshot::default()), now) else { panic!() };
+//! let Decision::Reject(refused) = gate.decide(Credential::None, &access, |_| Arc::new(KeySnapshot::default()), now) else { panic!() };
 //! assert_eq!(refused.rejection.message(), "Missing OAuth2 access token");
 //! ```
 

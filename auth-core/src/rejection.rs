@@ -233,7 +233,8 @@ impl Rejection {
             Self::WrongKind(_) => "Send the access token the issuer returned as `access_token`.".into(),
             Self::UnknownCriticalHeader { .. } => "Have the issuer issue tokens without `crit` headers.".into(),
             Self::SenderConstrained => {
-                "Ask the issuer for a bearer token without key binding (no DPoP, no mTLS).".into()
+                "Send it with a proof of its key where the transport takes one, or ask the issuer for a token without key binding."
+                    .into()
             }
             Self::Dpop(rejection) => rejection.hint().into(),
             Self::MissingScopes { required, .. } => format!("Request a new token with the scopes: {required}"),

@@ -79,9 +79,6 @@ impl Verifier {
         let validity = self.validity(&claims)?;
         validity.check(wall)?;
         let subject = self.subject(&claims)?;
-        if claims.other.contains_key("cnf") {
-            return Err(Rejection::SenderConstrained);
-        }
         Ok(Verified {
             principal: Arc::new(Principal {
                 scopes: claims.scopes(&self.policy.scope_claims),

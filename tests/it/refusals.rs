@@ -213,7 +213,7 @@ fn a_token_bound_to_a_key_is_not_taken_as_a_bearer_token() {
     assert_eq!(
         guarded.count(bound).refusal(),
         "Error: Invalid token: it is bound to a key (cnf) and was sent as a plain bearer token\n\
-         Hint: Ask the issuer for a bearer token without key binding (no DPoP, no mTLS)."
+         Hint: Send it with a proof of its key where the transport takes one, or ask the issuer for a token without key binding."
     );
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cache::DecisionCache;
+use crate::dpop::DpopBound;
 use crate::jwks::{FetchFailed, KeyQuery, KeySnapshot, Selection};
 use crate::limit::{DEFAULT_CAPACITY, RateLimit, RateLimiter, SubjectKey};
 use crate::policy::Policy;
@@ -57,12 +58,11 @@ impl Authenticator {
 
     /// Decides one call.
     ///
-    /// `credential` is the text of the caller's token, if it has one; `keys` gives the keys of the issuer at a place in
-    /// the order of [`Authenticator::protected`]. The order of checks is fixed: token, scopes, rate; a call refused for
-    /// its scopes costs nothing of the subject's rate.
+    /// `keys` gives the keys of the issuer at a place in the order of [`Authenticator::protected`]. The order of checks is
+    /// fixed: token, key binding, scopes, rate; a call refused earlier costs nothing of the subject's rate.
     pub fn decide(
         &self,
-        credential: Option<&str>,
+        credential: Credential<'_>,
         access: &Access<'_>,
         keys: impl Fn(usize) -> Arc<KeySnapshot>,
         now: Now,
@@ -78,6 +78,32 @@ impl Authenticator {
             Ok(granted) => Decision::Admit(granted),
             Err(Stop::Refused(refused)) => Decision::Reject(refused),
             Err(Stop::NeedsKeys(needs)) => Decision::NeedsKeys(needs),
+        }
+    }
+}
+
+/// What a caller presents.
+#[derive(Debug, Clone, Copy)]
+pub enum Credential<'a> {
+    /// Nothing.
+    None,
+    /// A token, good for whoever holds it (RFC 6750). A key-bound token is not: it needs its proof.
+    Bearer(&'a str),
+    /// A token with the proof that its holder has a key (RFC 9449), already verified for this very request.
+    Dpop {
+        /// The token.
+        token: &'a str,
+        /// What the proof proved.
+        proof: &'a DpopBound,
+    },
+}
+
+impl<'a> Credential<'a> {
+    /// The token's text, when there is one.
+    pub const fn token(self) -> Option<&'a str> {
+        match self {
+            Self::None => None,
+            Self::Bearer(token) | Self::Dpop { token, .. } => Some(token),
         }
     }
 }
@@ -168,7 +194,7 @@ struct Protected {
 impl Protected {
     fn decide(
         &self,
-        credential: Option<&str>,
+        credential: Credential<'_>,
         access: &Access<'_>,
         keys: impl Fn(usize) -> Arc<KeySnapshot>,
         now: Now,
@@ -178,13 +204,14 @@ impl Protected {
             let hint = Some("Set this machine's clock.".to_owned());
             return Err(Rejection::Misconfigured { detail, hint }.into());
         }
-        let token = UnverifiedToken::parse(credential.ok_or(Rejection::MissingToken)?)?;
+        let token = UnverifiedToken::parse(credential.token().ok_or(Rejection::MissingToken)?)?;
         let digest = token.digest();
         let fingerprint = digest.fingerprint();
         let (issuer, verified) =
             self.genuine(&token, digest, keys, now).map_err(|stop| stop.about(None, fingerprint))?;
         let principal = verified.principal();
-        self.check_scopes(issuer, principal, access)
+        check_binding(credential, principal, &digest, now)
+            .and_then(|()| self.check_scopes(issuer, principal, access))
             .and_then(|()| self.check_rate(principal, now))
             .map_err(|rejection| Stop::from(rejection).about(Some(principal.clone()), fingerprint))?;
         Ok(Granted { caller: Some((verified, fingerprint)) })
@@ -268,6 +295,21 @@ impl Protected {
     }
 }
 
+/// A token bound to a key is only good together with a proof of that key (RFC 7800 §3.1, RFC 9449 §7.2), asked for at
+/// every use, also of a token verified before.
+fn check_binding(
+    credential: Credential<'_>,
+    principal: &Principal,
+    digest: &TokenDigest,
+    now: Now,
+) -> Result<(), Rejection> {
+    match (credential, principal.claim("cnf")) {
+        (Credential::Dpop { proof, .. }, cnf) => Ok(proof.redeem(cnf, digest, now.wall)?),
+        (_, None) => Ok(()),
+        (_, Some(_)) => Err(Rejection::SenderConstrained),
+    }
+}
+
 /// Why a decision ended early.
 enum Stop {
     Refused(Refused),
@@ -295,5 +337,7 @@ impl From<Rejection> for Stop {
 /// Enough for every session of a busy server; each entry is under a kilobyte for usual tokens.
 const CACHED_TOKENS: usize = 10_000;
 
+#[cfg(test)]
+mod binding_tests;
 #[cfg(test)]
 mod tests;

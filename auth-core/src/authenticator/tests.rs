@@ -17,7 +17,7 @@ use crate::time::{Instant, UnixTime};
 
 const ISSUER: &str = "https://issuer.example/realm";
 const START: i64 = 1_800_000_000;
-const QUERY: Access<'static> = Access { tool: "execute_query", dataset: Some("mimic-iv-demo") };
+pub(super) const QUERY: Access<'static> = Access { tool: "execute_query", dataset: Some("mimic-iv-demo") };
 
 fn policy() -> Policy {
     let mut policy = Policy::new(ISSUER, "m4-api");
@@ -29,7 +29,7 @@ fn policy() -> Policy {
     policy
 }
 
-fn claims() -> Value {
+pub(super) fn claims() -> Value {
     json!({
         "iss": ISSUER, "aud": "m4-api", "sub": "ada", "exp": START + 300, "iat": START,
         "scope": "read:mimic-data",
@@ -48,7 +48,7 @@ fn without(name: &str) -> Value {
     claims
 }
 
-fn at(seconds: i64) -> Now {
+pub(super) fn at(seconds: i64) -> Now {
     let mono = Instant::from_start(Duration::from_secs(u64::try_from(seconds + 1000).unwrap()));
     Now { wall: UnixTime(START + seconds), mono }
 }
@@ -62,13 +62,13 @@ fn set(signers: &[&Signer]) -> KeySet {
 }
 
 /// A gate whose keys are there.
-struct World {
+pub(super) struct World {
     gate: Authenticator,
     lifecycle: KeyLifecycle,
 }
 
 impl World {
-    fn new(signers: &[&Signer]) -> Self {
+    pub(super) fn new(signers: &[&Signer]) -> Self {
         Self::with(Authenticator::protected(vec![policy()], None), signers)
     }
 
@@ -87,7 +87,21 @@ impl World {
 
     fn decide(&self, token: &str, access: &Access<'_>, now: Now) -> Decision {
         let keys = Arc::new(self.lifecycle.snapshot());
-        self.gate.decide(Some(token), access, |_| keys.clone(), now)
+        self.gate.decide(Credential::Bearer(token), access, |_| keys.clone(), now)
+    }
+
+    pub(super) fn decide_with(
+        &self,
+        credential: Credential<'_>,
+        access: &Access<'_>,
+        now: Now,
+    ) -> Result<Granted, Rejection> {
+        let keys = Arc::new(self.lifecycle.snapshot());
+        match self.gate.decide(credential, access, |_| keys.clone(), now) {
+            Decision::Admit(granted) => Ok(granted),
+            Decision::Reject(refused) => Err(refused.rejection),
+            Decision::NeedsKeys(needs) => panic!("{needs:?}"),
+        }
     }
 
     fn admit(&self, token: &str) -> Granted {
@@ -97,7 +111,7 @@ impl World {
         }
     }
 
-    fn reject(&self, token: &str) -> Rejection {
+    pub(super) fn reject(&self, token: &str) -> Rejection {
         self.reject_at(token, at(0))
     }
 
@@ -109,7 +123,7 @@ impl World {
     }
 }
 
-fn header(signer: &Signer) -> Value {
+pub(super) fn header(signer: &Signer) -> Value {
     json!({ "alg": signer.algorithm(), "kid": signer.kid(), "typ": "at+jwt" })
 }
 
@@ -307,7 +321,9 @@ fn tokens_of_other_kinds_are_refused_by_type_and_by_shape() {
 #[test]
 fn a_missing_token_carries_no_error_code() {
     let world = World::new(&[]);
-    let Decision::Reject(Refused { rejection, .. }) = world.gate.decide(None, &QUERY, no_keys, at(0)) else {
+    let Decision::Reject(Refused { rejection, .. }) =
+        world.gate.decide(Credential::None, &QUERY, no_keys, at(0))
+    else {
         panic!()
     };
     assert_eq!(rejection.message(), "Missing OAuth2 access token");
@@ -390,7 +406,7 @@ fn a_forbidden_algorithm_never_asks_for_keys() {
     let gate = Authenticator::protected(vec![policy()], None);
     for alg in ["none", "HS256", "RS384", "EdDSA", "ES256K"] {
         let token = format!("{}.AA", signing_input(&json!({ "alg": alg, "kid": "new" }), &claims()));
-        let decision = gate.decide(Some(&token), &QUERY, no_keys, at(0));
+        let decision = gate.decide(Credential::Bearer(&token), &QUERY, no_keys, at(0));
         assert!(
             matches!(
                 decision,
@@ -506,7 +522,7 @@ fn a_clock_that_cannot_be_admits_nobody() {
 
 #[test]
 fn a_misconfigured_gate_admits_nobody_and_an_open_one_everybody() {
-    let decide = |gate: Authenticator| gate.decide(None, &QUERY, no_keys, at(0));
+    let decide = |gate: Authenticator| gate.decide(Credential::None, &QUERY, no_keys, at(0));
     let closed = Authenticator::misconfigured("no issuer", Some("name one".to_owned()));
     let Decision::Reject(Refused { rejection, .. }) = decide(closed) else { panic!() };
     assert_eq!(rejection.message(), "OAuth2 is misconfigured: no issuer");
@@ -533,7 +549,7 @@ proptest! {
     #[test]
     fn arbitrary_text_is_refused_without_a_panic(text in ".{0,200}") {
         let gate = Authenticator::protected(vec![policy()], None);
-        let decision = gate.decide(Some(&text), &QUERY, no_keys, at(0));
+        let decision = gate.decide(Credential::Bearer(&text), &QUERY, no_keys, at(0));
         prop_assert!(!matches!(decision, Decision::Admit(_)));
     }
 
@@ -541,7 +557,7 @@ proptest! {
     fn arbitrary_parts_are_refused_without_a_panic(parts in proptest::array::uniform3(proptest::collection::vec(any::<u8>(), 0..60))) {
         let text = parts.map(|part| URL_SAFE_NO_PAD.encode(part)).join(".");
         let gate = Authenticator::protected(vec![policy()], None);
-        let decision = gate.decide(Some(&text), &QUERY, no_keys, at(0));
+        let decision = gate.decide(Credential::Bearer(&text), &QUERY, no_keys, at(0));
         prop_assert!(!matches!(decision, Decision::Admit(_)));
     }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use auth_core::authenticator::Granted;
-use auth_core::authenticator::{Authenticator, Decision, NeedsKeys, Refused};
+use auth_core::authenticator::{Authenticator, Credential, Decision, NeedsKeys, Refused};
 use auth_core::jwks::{FetchFailed, KeyLifecycle, KeyLookup, KeySet, LifecycleSettings};
 use auth_core::limit::RateLimit;
 use auth_core::policy::Policy;
@@ -69,10 +69,10 @@ impl Gate {
     }
 
     async fn decide(&self, credential: Option<&Secret>, access: &Access<'_>) -> Result<Granted, Refused> {
-        let text = credential.map(Secret::expose);
+        let credential = credential.map_or(Credential::None, |token| Credential::Bearer(token.expose()));
         // Keys can be replaced between the answer and the next decision, hardly twice in a row.
         for _ in 0..ATTEMPTS {
-            let needs = match self.decide_now(text, access) {
+            let needs = match self.decide_now(credential, access) {
                 Decision::Admit(granted) => return Ok(granted),
                 Decision::Reject(refused) => return Err(refused),
                 Decision::NeedsKeys(needs) => needs,
@@ -91,7 +91,7 @@ impl Gate {
         Err(NeedsKeys::unavailable(FetchFailed::Unreachable, Duration::ZERO).into())
     }
 
-    fn decide_now(&self, credential: Option<&str>, access: &Access<'_>) -> Decision {
+    fn decide_now(&self, credential: Credential<'_>, access: &Access<'_>) -> Decision {
         let keys = |issuer: usize| self.keys.get(issuer).map_or_else(Arc::default, KeyDriver::snapshot);
         self.authenticator.decide(credential, access, keys, self.clock.now())
     }
