@@ -75,6 +75,12 @@ impl ToolLimits {
         self.limits.is_empty()
     }
 
+    /// Limits as a test needs them; `limits` is sorted by tool.
+    #[cfg(test)]
+    pub(super) fn of<const N: usize>(limits: [(&str, RateLimit); N]) -> Self {
+        Self { limits: limits.map(|(tool, limit)| (tool.to_owned(), limit)).into() }
+    }
+
     /// Where `tool` stands in [`iter`](Self::iter).
     pub(super) fn position(&self, tool: &str) -> Option<usize> {
         self.limits.binary_search_by(|(name, _)| name.as_str().cmp(tool)).ok()
