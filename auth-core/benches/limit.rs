@@ -71,7 +71,8 @@ fn with_tool(criterion: &mut Criterion) {
     let next = Cell::new(0);
     criterion.bench_function("tool_10000", |bencher| {
         bencher.iter(|| {
-            limiter.check_tool(black_box(step(&subjects, &next)), "execute_query", at(&next)).unwrap()
+            let subject = black_box(step(&subjects, &next));
+            limiter.check_tool(subject, "execute_query", at(&next)).unwrap();
         });
     });
 }

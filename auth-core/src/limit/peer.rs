@@ -1,6 +1,6 @@
 //! How often a peer may fail to authenticate, counted before anybody knows who it is.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::RateLimit;
 use super::meter::Meter;
@@ -17,15 +17,19 @@ pub struct PeerKey(Network);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Network {
-    V4([u8; 4]),
-    V6([u8; 8]),
+    V4(Ipv4Addr),
+    /// The address's first 64 bits.
+    V6([u16; 4]),
 }
 
 impl From<IpAddr> for PeerKey {
     fn from(address: IpAddr) -> Self {
         match address.to_canonical() {
-            IpAddr::V4(address) => Self(Network::V4(address.octets())),
-            IpAddr::V6(address) => Self(Network::V6(prefix(address))),
+            IpAddr::V4(address) => Self(Network::V4(address)),
+            IpAddr::V6(address) => {
+                let [a, b, c, d, ..] = address.segments();
+                Self(Network::V6([a, b, c, d]))
+            }
         }
     }
 }
@@ -62,11 +66,6 @@ impl FailedAuthLimiter {
     pub fn remembered(&self) -> usize {
         self.store.len()
     }
-}
-
-fn prefix(address: Ipv6Addr) -> [u8; 8] {
-    let [a, b, c, d, e, f, g, h, ..] = address.octets();
-    [a, b, c, d, e, f, g, h]
 }
 
 #[cfg(test)]
