@@ -27,7 +27,7 @@ fn a_million_subjects_fit_within_64_megabytes_and_cost_nothing_more_to_check_or_
         limiter.check(&subject(n), Instant::default()).unwrap();
     }
     let full = ALLOCATOR.allocated() - before;
-    println!("{SUBJECTS} subjects: {full} bytes, {:.1} each", full as f64 / SUBJECTS as f64);
+    println!("{SUBJECTS} subjects: {full} bytes, {} each", full / SUBJECTS);
     assert_eq!(limiter.remembered(), SUBJECTS);
     assert!(full <= BUDGET, "{full} bytes");
     for n in 0..10_000 {

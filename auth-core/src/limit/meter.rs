@@ -71,3 +71,35 @@ impl Clock for AtZero {
         Nanos::from(0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+
+    fn meter(requests: u32, nanos: u64) -> Meter {
+        let requests = NonZeroU32::new(requests).unwrap();
+        Meter::new(RateLimit { requests, window: Duration::from_nanos(nanos) })
+    }
+
+    #[test]
+    fn a_window_that_does_not_divide_regains_late_rather_than_early() {
+        // 3 in 10 ns: one more conforms after 10/3 ns, which is after 3 and before 4.
+        assert_eq!(meter(3, 10).judge(12), Err(4));
+        assert_eq!(meter(3, 10).judge(8), Ok(12));
+        assert_eq!(meter(3, 10).judge(9), Err(1));
+    }
+
+    #[test]
+    fn a_window_of_nothing_is_one_nanosecond_a_call() {
+        assert_eq!(meter(1, 0).judge(0), Ok(1));
+        assert_eq!(meter(u32::MAX, 1).judge(0), Ok(1));
+    }
+
+    #[test]
+    fn judging_alone_changes_nothing() {
+        let meter = meter(2, 20);
+        assert_eq!([meter.judge(10), meter.judge(10), meter.judge(11)], [Ok(20), Ok(20), Err(1)]);
+    }
+}

@@ -234,6 +234,23 @@ proptest! {
     }
 
     #[test]
+    fn a_limit_that_does_not_divide_admits_no_more_than_the_exact_fraction_does(
+        requests in 1..9_u32, window in 1..40_u64, steps in vec(0..8_u64, 0..120),
+    ) {
+        let limit = limit(requests, window);
+        let limiter = RateLimiter::new(limit, 1);
+        let mut admitted = Calls::default();
+        let mut now = 0;
+        for step in steps {
+            now += step;
+            if limiter.check(&subject(0), at(now)).is_ok() {
+                prop_assert!(admitted.next_conforms_at(limit) <= now);
+                admitted.0.push(now);
+            }
+        }
+    }
+
+    #[test]
     fn failures_count_as_calls_do_and_successes_not_at_all(
         all in whole_limit(), capacity in 1..6_usize, calls in vec((call(6), any::<bool>()), 0..120),
     ) {
@@ -274,6 +291,24 @@ fn a_full_sharded_store_keeps_its_bound_and_forgets_idle_subjects_of_every_shard
     for name in 2 * capacity..5 * capacity {
         limiter.check(&subject(name), at(1000)).unwrap();
         assert!(limiter.remembered() <= capacity + SHARDS);
+    }
+}
+
+#[test]
+fn a_few_idle_subjects_in_other_shards_make_room_before_one_that_holds_information() {
+    let limiter = RateLimiter::new(limit(1, 1000), LEAST_SHARDED);
+    for name in 0..LEAST_SHARDED {
+        limiter.check(&subject(name), at(if name < 8 { 0 } else { 500 })).unwrap();
+    }
+    for name in 0..8 {
+        limiter.check(&subject(LEAST_SHARDED + name), at(1000)).unwrap();
+    }
+    assert_eq!(limiter.remembered(), LEAST_SHARDED);
+    for name in 8..LEAST_SHARDED + 8 {
+        assert!(
+            limiter.check(&subject(name), at(1000)).is_err(),
+            "{name} holds information and was forgotten"
+        );
     }
 }
 

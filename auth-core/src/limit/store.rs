@@ -150,3 +150,19 @@ pub(super) const SHARDS: usize = 16;
 pub(super) const LEAST_SHARDED: usize = 1024;
 /// Slots are numbered with 32 bits.
 const MOST_HELD: usize = 1 << 30;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_128_bits_wide_and_the_next_process_makes_another() {
+        let store = || Store::new([].into(), 1);
+        let (one, other) = (store(), store());
+        let Id([first, second]) = one.id(&"subject");
+        assert_ne!(first, second);
+        assert_eq!(one.id(&"subject"), Id([first, second]));
+        let Id([third, fourth]) = other.id(&"subject");
+        assert!(first != third && second != fourth);
+    }
+}
