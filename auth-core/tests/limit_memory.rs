@@ -33,6 +33,13 @@ fn a_million_subjects_fit_within_64_megabytes_and_cost_nothing_more_to_check_or_
     for n in 0..10_000 {
         limiter.check(&subject(n), Instant::default()).expect_err("it was remembered");
     }
+    let known: Vec<SubjectKey> = (0..1000).map(subject).collect();
+    let (allocated, later) = (ALLOCATOR.total_allocated(), Instant::from_start(limit.window));
+    for subject in &known {
+        limiter.check(subject, later).unwrap();
+        limiter.check(subject, later).unwrap_err();
+    }
+    assert_eq!(ALLOCATOR.total_allocated(), allocated, "checking known subjects allocates nothing");
     for n in 0..50_000 {
         limiter.check(&subject(SUBJECTS + n), Instant::default()).unwrap();
     }

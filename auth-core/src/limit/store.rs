@@ -64,12 +64,12 @@ impl Store {
                 return Err(refusal(clock, wait, now));
             }
         };
-        let mut charges = charges.into_iter().flatten();
+        let charges = charges.into_iter().flatten();
         match slot {
             Some(slot) => charges.for_each(|(bucket, backlog)| shard.charge(slot, bucket, backlog)),
             None => {
                 self.make_room(&mut shard);
-                shard.insert(id, charges.by_ref());
+                shard.insert(id, charges);
             }
         }
         Ok(())
