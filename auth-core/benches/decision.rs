@@ -25,7 +25,7 @@ use std::time::{Duration, Instant as Clock};
 use auth_core::algorithm::Algorithm;
 use auth_core::authenticator::{Authenticator, Credential, Decision};
 use auth_core::jwks::{KeyLifecycle, KeyQuery, KeySet, KeySnapshot, LifecycleSettings};
-use auth_core::limit::RateLimit;
+use auth_core::limit::{DEFAULT_CAPACITY, RateLimit, RateLimiter};
 use auth_core::policy::Policy;
 use auth_core::scope::{Access, ScopeRequirements, ScopeSet};
 use auth_core::time::{Instant, Now, UnixTime};
@@ -131,7 +131,7 @@ fn gate() -> Authenticator {
         ..ScopeRequirements::default()
     });
     let limit = RateLimit { requests: NonZeroU32::MAX, window: Duration::from_secs(3600) };
-    Authenticator::protected(vec![policy], Some(limit))
+    Authenticator::protected(vec![policy], Some(RateLimiter::new(limit, DEFAULT_CAPACITY)))
 }
 
 fn now() -> Now {

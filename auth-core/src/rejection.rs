@@ -239,7 +239,7 @@ impl Rejection {
             Self::Dpop(rejection) => rejection.hint().into(),
             Self::MissingScopes { required, .. } => format!("Request a new token with the scopes: {required}"),
             Self::RateLimited { retry_after } => format!(
-                "Wait {}, or have the operator raise M4_OAUTH2_RATE_LIMIT_REQUESTS.",
+                "Wait {}; the operator sets how often a caller may call (M4_OAUTH2_RATE_LIMIT_…).",
                 Seconds(*retry_after)
             ),
             Self::KeysUnavailable { .. } => {

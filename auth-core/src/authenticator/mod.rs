@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::cache::DecisionCache;
 use crate::dpop::DpopBound;
 use crate::jwks::{FetchFailed, KeyQuery, KeySnapshot, Selection};
-use crate::limit::{DEFAULT_CAPACITY, RateLimit, RateLimiter, SubjectKey};
+use crate::limit::{RateLimiter, SubjectKey};
 use crate::policy::Policy;
 use crate::rejection::Rejection;
 use crate::scope::Access;
@@ -21,10 +21,10 @@ pub struct Authenticator {
 }
 
 impl Authenticator {
-    /// Admits only tokens of these issuers, each by its own rules, and each subject at most at `rate_limit`.
+    /// Admits only tokens of these issuers, each by its own rules, and each subject only as often as `limiter` lets it.
     ///
     /// Without any issuer nobody could be admitted, and nobody is.
-    pub fn protected(issuers: Vec<Policy>, rate_limit: Option<RateLimit>) -> Self {
+    pub fn protected(issuers: Vec<Policy>, limiter: Option<RateLimiter>) -> Self {
         if issuers.is_empty() {
             return Self::misconfigured("no issuer is configured", None);
         }
@@ -32,7 +32,7 @@ impl Authenticator {
             mode: Mode::Protected(Box::new(Protected {
                 verifiers: issuers.into_iter().map(Verifier::new).collect(),
                 cache: DecisionCache::new(CACHED_TOKENS),
-                limiter: rate_limit.map(|limit| RateLimiter::new(limit, DEFAULT_CAPACITY)),
+                limiter,
             })),
         }
     }
@@ -212,7 +212,7 @@ impl Protected {
         let principal = verified.principal();
         check_binding(credential, principal, &digest, now)
             .and_then(|()| self.check_scopes(issuer, principal, access))
-            .and_then(|()| self.check_rate(principal, now))
+            .and_then(|()| self.check_rate(principal, access, now))
             .map_err(|rejection| Stop::from(rejection).about(Some(principal.clone()), fingerprint))?;
         Ok(Granted { caller: Some((verified, fingerprint)) })
     }
@@ -288,10 +288,10 @@ impl Protected {
         })
     }
 
-    fn check_rate(&self, principal: &Principal, now: Now) -> Result<(), Rejection> {
+    fn check_rate(&self, principal: &Principal, access: &Access<'_>, now: Now) -> Result<(), Rejection> {
         let Some(limiter) = &self.limiter else { return Ok(()) };
         let subject = SubjectKey { issuer: principal.issuer().clone(), subject: principal.subject().clone() };
-        limiter.check(&subject, now.mono)
+        limiter.check_tool(&subject, access.tool, now.mono)
     }
 }
 

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::algorithm::Algorithm;
 use crate::jwks::{KeyLifecycle, KeyLookup, KeySet, LifecycleSettings};
+use crate::limit::{RateLimit, ToolLimits};
 use crate::scope::{ScopeRequirements, ScopeSet};
 use crate::testing::{Signer, jwks, signing_input};
 use crate::time::{Instant, UnixTime};
@@ -473,7 +474,8 @@ fn tool_scopes_are_needed_on_top_and_named_together() {
 fn a_subject_over_its_rate_waits_and_a_refused_call_costs_nothing() {
     let key = Signer::p256("e");
     let limit = RateLimit { requests: NonZeroU32::new(2).unwrap(), window: Duration::from_secs(100) };
-    let world = World::with(Authenticator::protected(vec![policy()], Some(limit)), &[&key]);
+    let world =
+        World::with(Authenticator::protected(vec![policy()], Some(RateLimiter::new(limit, 10))), &[&key]);
     let token = key.token(&claims());
     let note = Access { tool: "get_note", dataset: None };
     for _ in 0..10 {
@@ -490,6 +492,20 @@ fn a_subject_over_its_rate_waits_and_a_refused_call_costs_nothing() {
     assert_eq!((rejection.http_status(), rejection.oauth_error()), (429, None));
     assert!(matches!(world.decide(&token, &QUERY, at(50)), Decision::Admit(_)));
     world.admit(&key.token(&with("sub", json!("grace"))));
+}
+
+#[test]
+fn a_tool_may_have_a_limit_of_its_own_beside_the_subjects() {
+    let key = Signer::p256("e");
+    let limit = RateLimit { requests: NonZeroU32::new(100).unwrap(), window: Duration::from_secs(100) };
+    let tools: ToolLimits = "execute_query=1/60".parse().unwrap();
+    let limiter = RateLimiter::with_tools(limit, tools, 10);
+    let world = World::with(Authenticator::protected(vec![policy()], Some(limiter)), &[&key]);
+    let token = key.token(&claims());
+    world.admit(&token);
+    assert_eq!(world.reject(&token).message(), "Rate limit exceeded: try again in 60 seconds");
+    let list = Access { tool: "list_datasets", dataset: None };
+    assert!(matches!(world.decide(&token, &list, at(0)), Decision::Admit(_)));
 }
 
 #[test]

@@ -1,19 +1,25 @@
-//! How often a subject may call: GCRA per subject over a bounded store.
+//! How often a subject may call: GCRA per subject and per tool over a bounded store.
 
+mod due;
+mod lists;
+mod meter;
+#[cfg(test)]
+mod model;
+mod peer;
+mod shard;
 mod store;
+mod tools;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use governor::clock::Clock;
-use governor::middleware::NoOpMiddleware;
-use governor::nanos::Nanos;
-use governor::{Quota, RateLimiter as Governor};
-
+pub use peer::{FailedAuthLimiter, PeerKey};
 pub use store::DEFAULT_CAPACITY;
-use store::LruStore;
+pub use tools::{InvalidToolLimits, ToolLimits};
+
+use meter::Meter;
+use store::Store;
 
 use crate::rejection::Rejection;
 use crate::time::Instant;
@@ -36,52 +42,47 @@ pub struct SubjectKey {
     pub subject: Arc<str>,
 }
 
-/// Counts calls per subject. Shared by all callers; a check is one short lock on the store.
+/// Counts calls per subject, and for some tools per subject and tool. Shared by all callers; a check is one short lock.
+///
+/// A refusal's `retry_after` is exact: that long after the `now` of the refused call the same call passes, one
+/// nanosecond earlier it does not, unless the subject calls in between. A `now` earlier than one passed in before
+/// regains nothing. A refused call costs nothing.
 #[derive(Debug)]
 pub struct RateLimiter {
-    governor: Governor<SubjectKey, LruStore, PassedInClock, NoOpMiddleware<Nanos>>,
-    clock: PassedInClock,
+    tools: ToolLimits,
+    store: Store,
 }
 
 impl RateLimiter {
-    /// A limiter that remembers at most `capacity` subjects.
+    /// A limiter that remembers about `capacity` subjects; one whose quota is whole again need not be remembered and
+    /// makes room first.
     pub fn new(limit: RateLimit, capacity: usize) -> Self {
-        let clock = PassedInClock::default();
-        // Longer windows than a process lives would only overflow governor's arithmetic.
-        let window = limit.window.min(LONGEST_WINDOW);
-        let interval = (window / limit.requests.get()).max(Duration::from_nanos(1));
-        let quota = Quota::with_period(interval)
-            .unwrap_or_else(|| Quota::per_second(limit.requests))
-            .allow_burst(limit.requests);
-        Self { governor: Governor::new(quota, LruStore::new(capacity), clock.clone()), clock }
+        Self::with_tools(limit, ToolLimits::default(), capacity)
+    }
+
+    /// The same, with limits for single tools on top. Each of them costs 8 bytes for every subject remembered.
+    pub fn with_tools(limit: RateLimit, tools: ToolLimits, capacity: usize) -> Self {
+        let meters = std::iter::once(limit).chain(tools.iter().map(|(_, limit)| limit)).map(Meter::new);
+        let store = Store::new(meters.collect(), capacity);
+        Self { tools, store }
     }
 
     /// Counts one call of `subject` at `now`, or says when the next one would pass.
     pub fn check(&self, subject: &SubjectKey, now: Instant) -> Result<(), Rejection> {
-        self.clock.advance(now);
-        self.governor
-            .check_key(subject)
-            .map_err(|denied| Rejection::RateLimited { retry_after: denied.wait_time_from(self.clock.now()) })
+        self.store.charge(subject, None, now)
     }
-}
 
-const LONGEST_WINDOW: Duration = Duration::from_secs(366 * 24 * 3600);
-
-/// governor asks a clock; ours says what was passed in last, and never goes back.
-#[derive(Debug, Clone, Default)]
-struct PassedInClock(Arc<AtomicU64>);
-
-impl PassedInClock {
-    fn advance(&self, now: Instant) {
-        self.0.fetch_max(now.as_nanos(), Ordering::Relaxed);
+    /// Counts one call of `tool` by `subject` at `now` against the subject's limit and, if it has one, the tool's.
+    ///
+    /// Either both are charged or, when one of them refuses, neither. `retry_after` says when both would pass.
+    pub fn check_tool(&self, subject: &SubjectKey, tool: &str, now: Instant) -> Result<(), Rejection> {
+        let bucket = self.tools.position(tool).map(|index| index + 1);
+        self.store.charge(subject, bucket, now)
     }
-}
 
-impl Clock for PassedInClock {
-    type Instant = Nanos;
-
-    fn now(&self) -> Nanos {
-        Nanos::from(self.0.load(Ordering::Relaxed))
+    /// How many subjects are remembered.
+    pub fn remembered(&self) -> usize {
+        self.store.len()
     }
 }
 
@@ -89,9 +90,17 @@ impl Clock for PassedInClock {
 mod tests {
     use super::*;
 
-    fn limiter(requests: u32, window: u64, capacity: usize) -> RateLimiter {
+    fn rate(requests: u32, window: u64) -> RateLimit {
         let requests = NonZeroU32::new(requests).unwrap();
-        RateLimiter::new(RateLimit { requests, window: Duration::from_secs(window) }, capacity)
+        RateLimit { requests, window: Duration::from_secs(window) }
+    }
+
+    fn limiter(requests: u32, window: u64, capacity: usize) -> RateLimiter {
+        RateLimiter::new(rate(requests, window), capacity)
+    }
+
+    fn tool_limiter(requests: u32, tools: &str, window: u64) -> RateLimiter {
+        RateLimiter::with_tools(rate(requests, window), tools.parse().unwrap(), 10)
     }
 
     fn subject(name: &str) -> SubjectKey {
@@ -135,11 +144,13 @@ mod tests {
     fn time_passed_in_out_of_order_regains_nothing() {
         let limiter = limiter(1, 60, 10);
         limiter.check(&subject("a"), at(50_000)).unwrap();
-        assert_eq!(wait(limiter.check(&subject("a"), at(0))), Duration::from_secs(60));
+        assert_eq!(wait(limiter.check(&subject("a"), at(0))), Duration::from_secs(110));
+        limiter.check(&subject("b"), at(0)).unwrap();
+        assert_eq!(wait(limiter.check(&subject("b"), at(60_000))), Duration::from_secs(50));
     }
 
     #[test]
-    fn ten_thousand_subjects_are_remembered_and_the_one_seen_longest_ago_makes_room() {
+    fn ten_thousand_subjects_are_remembered_and_one_makes_room_for_the_next() {
         let limiter = limiter(1, 3600, DEFAULT_CAPACITY);
         let names: Vec<SubjectKey> = (0..=DEFAULT_CAPACITY).map(|n| subject(&n.to_string())).collect();
         let (last, first) = names.split_last().unwrap();
@@ -148,8 +159,88 @@ mod tests {
         }
         assert!(first.iter().all(|name| limiter.check(name, at(0)).is_err()), "none was forgotten");
         limiter.check(last, at(0)).unwrap();
-        assert!(limiter.check(&first[1], at(0)).is_err());
-        limiter.check(&first[0], at(0)).expect("the first one was forgotten");
+        assert_eq!(limiter.remembered(), DEFAULT_CAPACITY);
+        // Whom a check lets pass it also remembers, so asking all would forget others on the way.
+        let forgotten = first.iter().position(|name| limiter.check(name, at(0)).is_ok()).unwrap();
+        assert!(forgotten < 1000, "{forgotten} is not among those seen longest ago in any shard");
+    }
+
+    #[test]
+    fn in_a_small_store_the_subject_seen_longest_ago_makes_room() {
+        let limiter = limiter(1, 3600, 3);
+        for name in ["a", "b", "c"] {
+            limiter.check(&subject(name), at(0)).unwrap();
+        }
+        wait(limiter.check(&subject("a"), at(0)));
+        limiter.check(&subject("d"), at(0)).unwrap();
+        for name in ["a", "c", "d"] {
+            wait(limiter.check(&subject(name), at(0)));
+        }
+        limiter.check(&subject("b"), at(0)).expect("it was forgotten");
+    }
+
+    #[test]
+    fn subjects_with_a_whole_quota_are_dropped_before_any_other() {
+        let limiter = limiter(2, 100, 3);
+        limiter.check(&subject("busy"), at(0)).unwrap();
+        limiter.check(&subject("busy"), at(0)).unwrap();
+        limiter.check(&subject("idle"), at(0)).unwrap();
+        limiter.check(&subject("other"), at(40_000)).unwrap();
+        // At 50 s only "idle" holds no information, though "busy" was seen before it.
+        limiter.check(&subject("new"), at(50_000)).unwrap();
+        limiter.check(&subject("busy"), at(50_000)).unwrap();
+        wait(limiter.check(&subject("busy"), at(50_000)));
+        assert_eq!(limiter.remembered(), 3);
+        for n in 0..6 {
+            limiter.check(&subject(&n.to_string()), at(10_000_000 + n * 100_000)).unwrap();
+        }
+        assert!(limiter.remembered() <= 2, "the idle ones are gone: {}", limiter.remembered());
+    }
+
+    #[test]
+    fn a_tool_has_its_own_limit_within_the_subjects() {
+        let limiter = tool_limiter(4, "query=2/60,notes=3/60", 60);
+        let (a, b) = (subject("a"), subject("b"));
+        limiter.check_tool(&a, "query", at(0)).unwrap();
+        limiter.check_tool(&a, "query", at(0)).unwrap();
+        assert_eq!(wait(limiter.check_tool(&a, "query", at(0))), Duration::from_secs(30));
+        limiter.check_tool(&a, "notes", at(0)).unwrap();
+        limiter.check_tool(&a, "schema", at(0)).unwrap();
+        assert_eq!(wait(limiter.check_tool(&a, "schema", at(0))), Duration::from_secs(15));
+        assert_eq!(wait(limiter.check_tool(&a, "query", at(0))), Duration::from_secs(30), "the longer wait");
+        limiter.check_tool(&b, "query", at(0)).unwrap();
+    }
+
+    #[test]
+    fn a_call_that_one_limit_refuses_is_not_charged_to_the_other() {
+        let (a, all) = (subject("a"), 3);
+        let limiter = tool_limiter(all, "query=1/60", 3600);
+        limiter.check_tool(&a, "query", at(0)).unwrap();
+        for _ in 0..10 {
+            wait(limiter.check_tool(&a, "query", at(0)));
+        }
+        // The tool refused ten times; the subject's two other calls are still there.
+        limiter.check_tool(&a, "schema", at(0)).unwrap();
+        limiter.check_tool(&a, "schema", at(0)).unwrap();
+        wait(limiter.check_tool(&a, "schema", at(0)));
+
+        let limiter = tool_limiter(1, "query=2/3600", 60);
+        limiter.check_tool(&a, "query", at(0)).unwrap();
+        for _ in 0..10 {
+            assert_eq!(wait(limiter.check_tool(&a, "query", at(0))), Duration::from_secs(60));
+        }
+        // The subject refused ten times; the tool's second call is still there.
+        limiter.check_tool(&a, "query", at(60_000)).unwrap();
+    }
+
+    #[test]
+    fn a_subject_is_remembered_while_any_of_its_buckets_is_not_full() {
+        let limiter = RateLimiter::with_tools(rate(1, 1), "query=1/3600".parse().unwrap(), 2);
+        limiter.check_tool(&subject("a"), "query", at(0)).unwrap();
+        for n in 1..100 {
+            limiter.check(&subject(&n.to_string()), at(n * 1000)).unwrap();
+            wait(limiter.check_tool(&subject("a"), "query", at(n * 1000)));
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::time::Duration;
 pub use auth_core::authenticator::Granted;
 use auth_core::authenticator::{Authenticator, Credential, Decision, NeedsKeys, Refused};
 use auth_core::jwks::{FetchFailed, KeyLifecycle, KeyLookup, KeySet, LifecycleSettings};
-use auth_core::limit::RateLimit;
+use auth_core::limit::{DEFAULT_CAPACITY, RateLimit, RateLimiter};
 use auth_core::policy::Policy;
 use auth_core::rejection::Rejection;
 use auth_core::scope::Access;
@@ -113,9 +113,9 @@ const ATTEMPTS: u32 = 3;
 
 /// The error is for callers: it names settings and no values.
 fn protected(auth: &AuthConfig, clock: Clock) -> Result<(Authenticator, KeyDriver), String> {
-    let rate_limit = match &auth.rate_limit {
+    let limiter = match &auth.rate_limit {
         None => None,
-        Some(limit) => Some(in_memory(limit)?),
+        Some(limit) => Some(RateLimiter::new(in_memory(limit)?, DEFAULT_CAPACITY)),
     };
     let policy = Policy {
         audiences: auth.audiences.clone(),
@@ -131,7 +131,7 @@ fn protected(auth: &AuthConfig, clock: Clock) -> Result<(Authenticator, KeyDrive
         key_source(auth).map_err(|_| "this machine's trusted certificates cannot be loaded".to_owned())?;
     let settings = LifecycleSettings { ttl: auth.jwks_cache_ttl, ..LifecycleSettings::default() };
     let keys = KeyDriver::spawn(KeyLifecycle::new(settings), source, move || clock.now());
-    Ok((Authenticator::protected(vec![policy], rate_limit), keys))
+    Ok((Authenticator::protected(vec![policy], limiter), keys))
 }
 
 fn key_source(auth: &AuthConfig) -> Result<HttpKeySource, reqwest::Error> {
