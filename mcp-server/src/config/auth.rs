@@ -315,7 +315,8 @@ mod tests {
     fn stale_keys_can_be_switched_off_and_are_never_kept_for_good() {
         let stale_for = |text: &str| parse::duration(&given(text), Duration::ZERO, LONGEST_KEY_CACHE);
         assert_eq!(stale_for("0"), Ok(Duration::ZERO));
-        assert_eq!(stale_for("24h"), Ok(Duration::from_hours(24)));
+        let default = setting::OAUTH2_JWKS_STALE_FOR.default.unwrap();
+        assert_eq!(stale_for(default), Ok(Duration::from_hours(24)));
         assert!(stale_for("8d").is_err());
     }
 
