@@ -55,12 +55,9 @@ pub struct KeyLifecycle {
 
 impl KeyLifecycle {
     /// No keys yet; the first lookup asks for them.
-    pub fn new(settings: LifecycleSettings) -> Self {
-        let settings = LifecycleSettings {
-            ttl: settings.ttl.clamp(SHORTEST_TTL, LONGEST),
-            stale_for: settings.stale_for.min(LONGEST),
-            ..settings
-        };
+    pub fn new(mut settings: LifecycleSettings) -> Self {
+        settings.ttl = settings.ttl.clamp(SHORTEST_TTL, LONGEST);
+        settings.stale_for = settings.stale_for.min(LONGEST);
         Self {
             settings,
             jitter_seed: 0,
