@@ -30,6 +30,8 @@ pub struct AuthConfig {
     pub jwks_url: Option<SecureUrl>,
     /// How long fetched keys stay fresh.
     pub jwks_cache_ttl: Duration,
+    /// How long they are used after that while the issuer gives no new ones; zero for not at all.
+    pub jwks_stale_for: Duration,
     /// This server's own registration at the issuer.
     pub client: Option<Client>,
     /// Which claims are checked.
@@ -108,6 +110,8 @@ pub(crate) fn read(reader: &mut Reader<'_>, required: bool) -> Option<AuthConfig
     let jwks_url = reader.read(&setting::OAUTH2_JWKS_URL, endpoint);
     let jwks_cache_ttl =
         reader.read(&setting::OAUTH2_JWKS_CACHE_TTL, |raw| parse::duration(raw, SECOND, LONGEST_KEY_CACHE));
+    let jwks_stale_for = reader
+        .read(&setting::OAUTH2_JWKS_STALE_FOR, |raw| parse::duration(raw, Duration::ZERO, LONGEST_KEY_CACHE));
     let client = read_client(reader);
     let validate = Validate {
         exp: reader.read(&setting::OAUTH2_VALIDATE_EXP, parse::boolean).unwrap_or(true),
@@ -149,6 +153,7 @@ pub(crate) fn read(reader: &mut Reader<'_>, required: bool) -> Option<AuthConfig
         },
         jwks_url,
         jwks_cache_ttl: jwks_cache_ttl?,
+        jwks_stale_for: jwks_stale_for?,
         client,
         validate,
         leeway: leeway?,
@@ -273,7 +278,7 @@ const SECOND: Duration = Duration::from_secs(1);
 /// ("no more than a few minutes").
 const MOST_LEEWAY: Duration = Duration::from_mins(10);
 
-/// A key that the issuer withdrew is trusted for as long as it is cached.
+/// A key that the issuer withdrew is trusted for as long as it is cached, and while stale keys are.
 const LONGEST_KEY_CACHE: Duration = Duration::from_hours(7 * 24);
 
 /// Beyond a month a limit is a quota, which needs a store that outlives the process.
@@ -309,6 +314,15 @@ mod tests {
         assert_eq!(leeway(&given("600")), Ok(MOST_LEEWAY));
         assert_eq!(leeway(&given("0")), Ok(Duration::ZERO));
         assert!(leeway(&given("601")).unwrap_err().hint.unwrap().contains("clock"));
+    }
+
+    #[test]
+    fn stale_keys_can_be_switched_off_and_are_never_kept_for_good() {
+        let stale_for = |text: &str| parse::duration(&given(text), Duration::ZERO, LONGEST_KEY_CACHE);
+        assert_eq!(stale_for("0"), Ok(Duration::ZERO));
+        let default = setting::OAUTH2_JWKS_STALE_FOR.default.unwrap();
+        assert_eq!(stale_for(default), Ok(Duration::from_hours(24)));
+        assert!(stale_for("8d").is_err());
     }
 
     #[test]

@@ -77,7 +77,9 @@ settings! {
     OAUTH2_JWKS_URL = "oauth2.jwks_url", "M4_OAUTH2_JWKS_URL", None, false,
         "Where the issuer's keys are; discovered from the issuer unless given.";
     OAUTH2_JWKS_CACHE_TTL = "oauth2.jwks_cache_ttl", "M4_OAUTH2_JWKS_CACHE_TTL", Some("3600"), false,
-        "How long fetched keys stay fresh.";
+        "How long fetched keys stay fresh; an issuer may shorten it to a minute.";
+    OAUTH2_JWKS_STALE_FOR = "oauth2.jwks_stale_for", "M4_OAUTH2_JWKS_STALE_FOR", Some("24h"), false,
+        "How long keys are used beyond that while the issuer cannot be reached; 0 for not at all.";
     OAUTH2_CLIENT_ID = "oauth2.client_id", "M4_OAUTH2_CLIENT_ID", None, false,
         "This server's own client ID at the issuer.";
     OAUTH2_CLIENT_SECRET = "oauth2.client_secret", "M4_OAUTH2_CLIENT_SECRET", None, true,

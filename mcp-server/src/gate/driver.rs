@@ -4,19 +4,39 @@
 //! means one fetch at a time, however many wait for it.
 
 use std::future::Future;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use auth_core::jwks::{FetchFailed, FetchId, KeyLifecycle, KeyLookup, KeyQuery, KeySet, KeySnapshot};
+use auth_core::jwks::{
+    Fetch, FetchFailed, FetchId, FetchOutcome, KeyLifecycle, KeyLookup, KeyQuery, KeySet, KeySnapshot,
+    Validators,
+};
 use auth_core::time::{Instant, Now};
 use futures_util::future::{BoxFuture, OptionFuture};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 /// Where key sets come from.
 pub(super) trait KeySource: Send + Sync + 'static {
-    /// Gets the current set. Must end by itself: the driver waits for it.
-    fn fetch(&self) -> BoxFuture<'_, Result<KeySet, FetchFailed>>;
+    /// Gets the current set, or learns that the one `validators` belong to still is it.
+    ///
+    /// The driver gives up on it after [`FETCH_TIMEOUT`] and takes a panic for a failure.
+    fn fetch_newer(&self, validators: Option<Validators>)
+    -> BoxFuture<'_, Result<FetchOutcome, FetchFailed>>;
+
+    /// Gets the current set, whatever is known.
+    fn fetch(&self) -> BoxFuture<'_, Result<KeySet, FetchFailed>> {
+        let outcome = self.fetch_newer(None);
+        Box::pin(async move {
+            match outcome.await? {
+                FetchOutcome::Fetched { set, .. } => Ok(set),
+                FetchOutcome::NotModified { .. } => Err(FetchFailed::Status(304)),
+            }
+        })
+    }
 }
 
 /// A handle to the task. The task ends when the last handle is dropped.
@@ -32,6 +52,7 @@ impl KeyDriver {
     where
         N: Fn() -> Now + Send + 'static,
     {
+        let lifecycle = lifecycle.with_jitter(jitter_seed());
         let snapshot = Arc::new(ArcSwap::from_pointee(lifecycle.snapshot()));
         let (requests, inbox) = mpsc::channel(WAITING_ROOM);
         let task = Task { lifecycle, waiting: Vec::new(), published: snapshot.clone(), now };
@@ -56,6 +77,9 @@ impl KeyDriver {
     }
 }
 
+/// The longest a fetch may take and a caller may wait: discovery and the keys, each at the limit of its request.
+pub(super) const FETCH_TIMEOUT: Duration = Duration::from_secs(20);
+
 /// Requests on their way to the task; more callers than this wait in line before it.
 const WAITING_ROOM: usize = 1024;
 
@@ -79,8 +103,7 @@ impl<N: Fn() -> Now + Send> Task<N> {
                 && let Some(fetch) = self.lifecycle.poll_fetch((self.now)())
             {
                 tracing::debug!(target: "m4::jwks", "fetching the issuer's keys");
-                let source = source.clone();
-                fetching = Some(Box::pin(async move { (fetch.id, source.fetch().await) }));
+                fetching = Some(Box::pin(supervised(source.clone(), fetch)));
             }
             tokio::select! {
                 request = inbox.recv() => match request {
@@ -104,11 +127,14 @@ impl<N: Fn() -> Now + Send> Task<N> {
         }
     }
 
-    fn fetched(&mut self, id: FetchId, outcome: Result<KeySet, FetchFailed>) {
+    fn fetched(&mut self, id: FetchId, outcome: Result<FetchOutcome, FetchFailed>) {
         match &outcome {
-            Ok(set) => {
+            Ok(FetchOutcome::Fetched { set, .. }) => {
                 let (usable, skipped) = (set.keys().count(), set.skipped().len());
                 tracing::debug!(target: "m4::jwks", usable, skipped, "got the issuer's keys");
+            }
+            Ok(FetchOutcome::NotModified { .. }) => {
+                tracing::debug!(target: "m4::jwks", "the issuer's keys are the same");
             }
             Err(failure) => tracing::warn!(target: "m4::jwks", %failure, "could not get the issuer's keys"),
         }
@@ -120,7 +146,25 @@ impl<N: Fn() -> Now + Send> Task<N> {
     }
 }
 
-type Outcome = (FetchId, Result<KeySet, FetchFailed>);
+type Outcome = (FetchId, Result<FetchOutcome, FetchFailed>);
+
+/// Makes a fetch in a task of its own, so that neither a panic nor a wait without end reaches the callers. The task is
+/// stopped when this is dropped.
+async fn supervised(source: Arc<dyn KeySource>, fetch: Fetch) -> Outcome {
+    let mut task = JoinSet::new();
+    task.spawn(async move { source.fetch_newer(fetch.validators).await });
+    let outcome = match timeout(FETCH_TIMEOUT, task.join_next()).await {
+        Ok(Some(Ok(outcome))) => outcome,
+        Ok(_) => Err(FetchFailed::Internal),
+        Err(_) => Err(FetchFailed::TimedOut),
+    };
+    (fetch.id, outcome)
+}
+
+/// Differs from process to process: the standard library takes the keys of its hashes from the operating system.
+fn jitter_seed() -> u64 {
+    RandomState::new().hash_one(())
+}
 
 /// Sleeps until `at`, or for ever when there is nothing to wait for.
 fn until(at: Option<Instant>, now: Now) -> impl Future<Output = ()> {
@@ -134,115 +178,4 @@ fn until(at: Option<Instant>, now: Now) -> impl Future<Output = ()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use auth_core::algorithm::Algorithm;
-    use auth_core::jwks::LifecycleSettings;
-    use auth_core::time::UnixTime;
-    use tokio::time::{Instant as TokioInstant, advance, sleep};
-
-    use super::*;
-
-    /// A set with one P-256 key called `a` (the example of RFC 7517 appendix A.1).
-    const JWKS: &[u8] = br#"{"keys":[{"kty":"EC","crv":"P-256","kid":"a",
-        "x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
-        "y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]}"#;
-
-    struct Slow {
-        fetches: Arc<AtomicUsize>,
-        fails: fn(usize) -> bool,
-    }
-
-    impl KeySource for Slow {
-        fn fetch(&self) -> BoxFuture<'_, Result<KeySet, FetchFailed>> {
-            let count = self.fetches.fetch_add(1, Ordering::SeqCst);
-            Box::pin(async move {
-                sleep(Duration::from_millis(300)).await;
-                if (self.fails)(count) {
-                    return Err(FetchFailed::Status(500));
-                }
-                KeySet::parse(JWKS, &Algorithm::DEFAULT).map_err(FetchFailed::Document)
-            })
-        }
-    }
-
-    fn driver(fails: fn(usize) -> bool) -> (KeyDriver, Arc<AtomicUsize>) {
-        let start = TokioInstant::now();
-        let now = move || {
-            let elapsed = start.elapsed();
-            let seconds = i64::try_from(elapsed.as_secs()).unwrap();
-            Now { wall: UnixTime(1_800_000_000 + seconds), mono: Instant::from_start(elapsed) }
-        };
-        let fetches = Arc::new(AtomicUsize::new(0));
-        let source = Slow { fetches: fetches.clone(), fails };
-        (KeyDriver::spawn(KeyLifecycle::new(LifecycleSettings::default()), source, now), fetches)
-    }
-
-    fn query(kid: &str) -> KeyQuery {
-        KeyQuery { kid: Some(kid.to_owned()), algorithm: Algorithm::ES256 }
-    }
-
-    async fn obtain_all(driver: &KeyDriver, kids: impl Iterator<Item = String>) -> Vec<KeyLookup> {
-        let tasks: Vec<_> = kids
-            .map(|kid| {
-                let driver = driver.clone();
-                tokio::spawn(async move { driver.obtain(query(&kid)).await })
-            })
-            .collect();
-        let mut answers = Vec::new();
-        for task in tasks {
-            answers.push(task.await.unwrap());
-        }
-        answers
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_hundred_callers_on_a_cold_cache_share_one_fetch() {
-        let (driver, fetches) = driver(|_| false);
-        let answers = obtain_all(&driver, (0..100).map(|_| "a".to_owned())).await;
-        assert!(answers.iter().all(|answer| *answer == KeyLookup::Ready), "{answers:?}");
-        assert_eq!(fetches.load(Ordering::SeqCst), 1);
-        assert_eq!(driver.snapshot().keys().keys().count(), 1);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_thousand_unknown_kids_cost_one_more_fetch() {
-        let (driver, fetches) = driver(|_| false);
-        driver.obtain(query("a")).await;
-        let answers = obtain_all(&driver, (0..1000).map(|n| format!("unknown-{n}"))).await;
-        assert!(answers.iter().all(|answer| matches!(answer, KeyLookup::Unknown { .. })));
-        assert_eq!(fetches.load(Ordering::SeqCst), 2);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_issuer_that_fails_after_a_warm_fetch_stops_nobody() {
-        let (driver, fetches) = driver(|count| count > 0);
-        driver.obtain(query("a")).await;
-        advance(Duration::from_secs(3601)).await;
-        for _ in 0..20 {
-            assert_eq!(driver.obtain(query("a")).await, KeyLookup::Ready);
-        }
-        assert_eq!(fetches.load(Ordering::SeqCst), 2);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn keys_in_use_are_refreshed_without_a_caller() {
-        let (driver, fetches) = driver(|_| false);
-        driver.obtain(query("a")).await;
-        driver.obtain(query("a")).await;
-        sleep(Duration::from_secs(2900)).await;
-        assert_eq!(fetches.load(Ordering::SeqCst), 2);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_unreachable_issuer_is_reported_to_every_caller_after_one_fetch() {
-        let (driver, fetches) = driver(|_| true);
-        let answers = obtain_all(&driver, (0..50).map(|_| "a".to_owned())).await;
-        assert!(answers.iter().all(|answer| matches!(
-            answer,
-            KeyLookup::Unavailable { failure: FetchFailed::Status(500), .. }
-        )));
-        assert_eq!(fetches.load(Ordering::SeqCst), 1);
-    }
-}
+mod tests;

@@ -1,12 +1,20 @@
 //! Getting an issuer's keys over HTTP: discovery, then the key set, each bounded in time and size.
+//!
+//! - `Content-Type` is not looked at: key sets are served as JSON, plain text and octet streams, nothing renders them,
+//!   and only what parses counts.
+//! - Bodies are taken as they come, never unpacked, so a small answer cannot become a large one.
+//! - `Cache-Control: max-age` is passed on; the lifecycle bounds it.
 
 use std::time::Duration;
 
 use auth_core::algorithm::Algorithm;
-use auth_core::jwks::{FetchFailed, KeySet, KeySetError, MAX_JWKS_BYTES};
+use auth_core::jwks::{FetchFailed, FetchOutcome, KeySet, KeySetError, MAX_JWKS_BYTES, Validators, max_age};
 use auth_core::oauth::metadata::{Issuer, MAX_METADATA_BYTES, Metadata, MetadataError};
 use futures_util::future::BoxFuture;
-use reqwest::{Client, StatusCode, redirect};
+use reqwest::header::{
+    ACCEPT, CACHE_CONTROL, ETAG, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
+};
+use reqwest::{Client, Response, StatusCode, redirect};
 use tokio::sync::Mutex;
 use url::Url;
 
@@ -33,22 +41,37 @@ impl HttpKeySource {
         jwks_url: Option<Url>,
         algorithms: Vec<Algorithm>,
     ) -> Result<Self, reqwest::Error> {
+        Self::with_timeout(issuer, jwks_url, algorithms, REQUEST_TIMEOUT)
+    }
+
+    fn with_timeout(
+        issuer: Issuer,
+        jwks_url: Option<Url>,
+        algorithms: Vec<Algorithm>,
+        request_timeout: Duration,
+    ) -> Result<Self, reqwest::Error> {
         let http = Client::builder()
             .user_agent(concat!("m4/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(REQUEST_TIMEOUT)
+            .timeout(request_timeout)
             // Keys come from where the issuer says they are and from nowhere it happens to point at.
             .redirect(redirect::Policy::none())
+            // Off already, unless some crate of the build switches reqwest's features on.
+            .no_gzip()
+            .no_brotli()
+            .no_deflate()
+            .no_zstd()
             .build()?;
         Ok(Self { http, issuer, algorithms, configured: jwks_url, discovered: Mutex::new(None) })
     }
 
-    async fn fetch_keys(&self) -> Result<KeySet, FetchFailed> {
+    async fn fetch_keys(&self, validators: Option<Validators>) -> Result<FetchOutcome, FetchFailed> {
         let url = match &self.configured {
             Some(url) => url.clone(),
             None => self.discover().await?,
         };
-        let outcome = self.fetch_set(&url).await;
+        let outcome =
+            self.fetch_set(&url, validators.as_ref().and_then(|validators| validators.of(&url))).await;
         if outcome.is_err() {
             // The issuer may have moved its keys: look again next time.
             *self.discovered.lock().await = None;
@@ -56,10 +79,22 @@ impl HttpKeySource {
         outcome
     }
 
-    async fn fetch_set(&self, url: &Url) -> Result<KeySet, FetchFailed> {
-        match self.read(url, MAX_JWKS_BYTES).await? {
+    async fn fetch_set(
+        &self,
+        url: &Url,
+        validators: Option<&Validators>,
+    ) -> Result<FetchOutcome, FetchFailed> {
+        let response = self.get(url, validators).await?;
+        let max_age = header(&response, &CACHE_CONTROL).and_then(max_age);
+        if response.status() == StatusCode::NOT_MODIFIED && validators.is_some() {
+            return Ok(FetchOutcome::NotModified { max_age });
+        }
+        let validators =
+            Validators::new(url.clone(), header(&response, &ETAG), header(&response, &LAST_MODIFIED));
+        match read(response, MAX_JWKS_BYTES).await? {
             Answer::Body(document) => {
-                KeySet::parse(&document, &self.algorithms).map_err(FetchFailed::Document)
+                let set = KeySet::parse(&document, &self.algorithms).map_err(FetchFailed::Document)?;
+                Ok(FetchOutcome::Fetched { set, validators, max_age })
             }
             Answer::TooLarge => Err(FetchFailed::Document(KeySetError::TooLarge)),
             Answer::Status(status) => Err(FetchFailed::Status(status.as_u16())),
@@ -77,7 +112,7 @@ impl HttpKeySource {
         }
         let mut found = None;
         for url in self.issuer.metadata_urls() {
-            match self.read(&url, MAX_METADATA_BYTES).await? {
+            match read(self.get(&url, None).await?, MAX_METADATA_BYTES).await? {
                 Answer::Body(document) => {
                     let metadata = Metadata::parse(&document, &self.issuer).map_err(FetchFailed::Metadata)?;
                     found = Some(metadata.jwks_uri.url().clone());
@@ -94,26 +129,25 @@ impl HttpKeySource {
         Ok(url)
     }
 
-    async fn read(&self, url: &Url, limit: usize) -> Result<Answer, FetchFailed> {
-        let request = self.http.get(url.clone()).header("accept", "application/json");
-        let mut response = request.send().await.map_err(|error| failure(&error))?;
-        if response.status() != StatusCode::OK {
-            return Ok(Answer::Status(response.status()));
+    async fn get(&self, url: &Url, validators: Option<&Validators>) -> Result<Response, FetchFailed> {
+        let mut request = self.http.get(url.clone()).header(ACCEPT, "application/json");
+        if let Some(validators) = validators {
+            request = match (validators.etag(), validators.last_modified()) {
+                (Some(etag), _) => request.header(IF_NONE_MATCH, etag),
+                (None, Some(date)) => request.header(IF_MODIFIED_SINCE, date),
+                (None, None) => request,
+            };
         }
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error))? {
-            body.extend_from_slice(&chunk);
-            if body.len() > limit {
-                return Ok(Answer::TooLarge);
-            }
-        }
-        Ok(Answer::Body(body))
+        request.send().await.map_err(|error| failure(&error))
     }
 }
 
 impl KeySource for HttpKeySource {
-    fn fetch(&self) -> BoxFuture<'_, Result<KeySet, FetchFailed>> {
-        Box::pin(self.fetch_keys())
+    fn fetch_newer(
+        &self,
+        validators: Option<Validators>,
+    ) -> BoxFuture<'_, Result<FetchOutcome, FetchFailed>> {
+        Box::pin(self.fetch_keys(validators))
     }
 }
 
@@ -121,6 +155,31 @@ enum Answer {
     Body(Vec<u8>),
     TooLarge,
     Status(StatusCode),
+}
+
+/// The body of a 200, cut off at the first chunk beyond `limit` bytes.
+async fn read(mut response: Response, limit: usize) -> Result<Answer, FetchFailed> {
+    if response.status() != StatusCode::OK {
+        return Ok(Answer::Status(response.status()));
+    }
+    if response.content_length().is_some_and(|length| length > limit as u64) {
+        return Ok(Answer::TooLarge);
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error))? {
+        if chunk.len() > limit - body.len() {
+            return Ok(Answer::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer::Body(body))
+}
+
+/// A header's value, unless it is there twice or not plain text.
+fn header<'a>(response: &'a Response, name: &HeaderName) -> Option<&'a str> {
+    let mut values = response.headers().get_all(name).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    value.to_str().ok()
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -134,3 +193,6 @@ fn failure(error: &reqwest::Error) -> FetchFailed {
     tracing::debug!(target: "m4::jwks", error, "the request to the issuer failed");
     failure
 }
+
+#[cfg(test)]
+mod tests;
