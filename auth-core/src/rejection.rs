@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::algorithm::Algorithm;
 use crate::dpop::DpopRejection;
 use crate::jwks::FetchFailed;
+use crate::oauth::metadata::{MetadataError, differ_by_trailing_slash};
 use crate::scope::ScopeSet;
 use crate::time::UnixTime;
 
@@ -242,6 +243,12 @@ impl Rejection {
                 "Wait {}; the operator sets how often a caller may call (M4_OAUTH2_RATE_LIMIT_…).",
                 Seconds(*retry_after)
             ),
+            Self::KeysUnavailable { failure: FetchFailed::Metadata(MetadataError::WrongIssuerBySlash), .. } => {
+                "Add or remove the slash at the end of M4_OAUTH2_ISSUER_URL.".into()
+            }
+            Self::KeysUnavailable { failure: FetchFailed::Metadata(MetadataError::WrongIssuer), .. } => {
+                "Set M4_OAUTH2_ISSUER_URL to the issuer exactly as its own metadata names it.".into()
+            }
             Self::KeysUnavailable { .. } => {
                 "Check the network path to the issuer and M4_OAUTH2_ISSUER_URL / M4_OAUTH2_JWKS_URL.".into()
             }
@@ -489,10 +496,6 @@ impl fmt::Display for Listed<'_> {
         }
         Ok(())
     }
-}
-
-fn differ_by_trailing_slash(a: &str, b: &str) -> bool {
-    a != b && a.trim_end_matches('/') == b.trim_end_matches('/')
 }
 
 #[cfg(test)]

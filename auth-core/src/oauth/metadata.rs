@@ -48,6 +48,11 @@ impl Issuer {
         self.with_path(&format!("{}/.well-known/jwks.json", self.path()))
     }
 
+    /// Whether the issuer runs on this machine.
+    pub fn is_loopback(&self) -> bool {
+        super::url::is_loopback(self.0.url())
+    }
+
     fn path(&self) -> &str {
         self.0.url().path().trim_end_matches('/')
     }
@@ -83,7 +88,11 @@ impl Metadata {
         }
         let document: Document = serde_json::from_slice(document).map_err(|_| MetadataError::NotMetadata)?;
         if document.issuer != issuer.as_str() {
-            return Err(MetadataError::WrongIssuer);
+            return Err(if differ_by_trailing_slash(&document.issuer, issuer.as_str()) {
+                MetadataError::WrongIssuerBySlash
+            } else {
+                MetadataError::WrongIssuer
+            });
         }
         let jwks_uri = document.jwks_uri.ok_or(MetadataError::NoJwksUri)?;
         Ok(Self { jwks_uri: SecureUrl::parse(&jwks_uri).map_err(MetadataError::JwksUri)? })
@@ -103,12 +112,20 @@ pub enum MetadataError {
     /// It names another issuer.
     #[error("the metadata names another issuer than the configured one")]
     WrongIssuer,
+    /// It names the issuer with a trailing slash that the configured one lacks, or the other way round.
+    #[error("the metadata names the issuer with a trailing slash more or less than the configured one")]
+    WrongIssuerBySlash,
     /// It does not say where the keys are.
     #[error("the issuer's metadata has no jwks_uri")]
     NoJwksUri,
     /// It says so badly.
     #[error("the jwks_uri in the issuer's metadata {0}")]
     JwksUri(InvalidUrl),
+}
+
+/// Whether two issuers are the same but for slashes at the end: the commonest of all configuration mistakes.
+pub(crate) fn differ_by_trailing_slash(a: &str, b: &str) -> bool {
+    a != b && a.trim_end_matches('/') == b.trim_end_matches('/')
 }
 
 #[derive(Deserialize)]
@@ -172,12 +189,16 @@ mod tests {
         );
         assert_eq!(
             parse(r#"{"issuer":"https://a.example/","jwks_uri":"https://a.example/k"}"#),
-            Err(MetadataError::WrongIssuer)
+            Err(MetadataError::WrongIssuerBySlash)
         );
         assert_eq!(parse(r#"{"issuer":"https://a.example"}"#), Err(MetadataError::NoJwksUri));
         assert_eq!(
             parse(r#"{"issuer":"https://a.example","jwks_uri":"http://10.0.0.1/k"}"#),
             Err(MetadataError::JwksUri(InvalidUrl::Insecure))
+        );
+        assert_eq!(
+            parse(r#"{"issuer":"https://b.example","jwks_uri":"https://a.example/k"}"#),
+            Err(MetadataError::WrongIssuer)
         );
         assert_eq!(parse("<html>"), Err(MetadataError::NotMetadata));
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use auth_core::algorithm::Algorithm;
 use auth_core::jwks::{FetchFailed, FetchOutcome, KeySet, KeySetError, MAX_JWKS_BYTES, Validators, max_age};
 use auth_core::oauth::metadata::{Issuer, MAX_METADATA_BYTES, Metadata, MetadataError};
+use auth_core::oauth::url::is_loopback;
 use futures_util::future::BoxFuture;
 use reqwest::header::{
     ACCEPT, CACHE_CONTROL, ETAG, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
@@ -50,7 +51,13 @@ impl HttpKeySource {
         algorithms: Vec<Algorithm>,
         request_timeout: Duration,
     ) -> Result<Self, reqwest::Error> {
-        let http = Client::builder()
+        let builder = match &jwks_url {
+            // A proxy has no way to this machine's own loopback, whatever the environment says.
+            Some(url) if is_loopback(url) => Client::builder().no_proxy(),
+            None if issuer.is_loopback() => Client::builder().no_proxy(),
+            _ => Client::builder(),
+        };
+        let http = builder
             .user_agent(concat!("m4/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(request_timeout)

@@ -129,7 +129,11 @@ fn protected(auth: &AuthConfig, clock: Clock) -> Result<(Authenticator, KeyDrive
     };
     let source =
         key_source(auth).map_err(|_| "this machine's trusted certificates cannot be loaded".to_owned())?;
-    let settings = LifecycleSettings { ttl: auth.jwks_cache_ttl, ..LifecycleSettings::default() };
+    let settings = LifecycleSettings {
+        ttl: auth.jwks_cache_ttl,
+        stale_for: auth.jwks_stale_for,
+        ..LifecycleSettings::default()
+    };
     let keys = KeyDriver::spawn(KeyLifecycle::new(settings), source, move || clock.now());
     Ok((Authenticator::protected(vec![policy], limiter), keys))
 }

@@ -176,9 +176,13 @@ async fn without_metadata_the_conventional_place_is_asked() {
 #[tokio::test]
 async fn bad_metadata_ends_the_search() {
     type Case = (fn(&str) -> Reply, FetchFailed);
-    let cases: [Case; 6] = [
+    let cases: [Case; 7] = [
         (
             |base| ok(format!(r#"{{"issuer":"{base}/r/","jwks_uri":"{base}/k"}}"#)),
+            FetchFailed::Metadata(MetadataError::WrongIssuerBySlash),
+        ),
+        (
+            |base| ok(format!(r#"{{"issuer":"{base}/s","jwks_uri":"{base}/k"}}"#)),
             FetchFailed::Metadata(MetadataError::WrongIssuer),
         ),
         (|_| ok("<html>"), FetchFailed::Metadata(MetadataError::NotMetadata)),
