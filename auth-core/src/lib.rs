@@ -29,6 +29,7 @@ mod claims;
 
 pub mod algorithm;
 pub mod authenticator;
+pub mod introspection;
 pub mod jwks;
 pub mod key;
 pub mod limit;

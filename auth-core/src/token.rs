@@ -48,7 +48,7 @@ impl<'a> UnverifiedToken<'a> {
 
     /// The SHA-256 of the token, for caches and logs.
     pub fn digest(&self) -> TokenDigest {
-        TokenDigest(Sha256::digest(self.text.as_bytes()).into())
+        TokenDigest::of(self.text)
     }
 
     /// Decodes the JOSE header. Its content is the caller's claim, not a fact.
@@ -96,6 +96,11 @@ pub struct Header {
 pub struct TokenDigest([u8; 32]);
 
 impl TokenDigest {
+    /// The digest of a token's whole text, without the scheme name.
+    pub(crate) fn of(text: &str) -> Self {
+        Self(Sha256::digest(text.as_bytes()).into())
+    }
+
     /// What a log may hold of a token.
     pub fn fingerprint(&self) -> Fingerprint {
         let [a, b, c, d, ..] = self.0;
@@ -131,7 +136,7 @@ impl fmt::Debug for Fingerprint {
 }
 
 /// Removes the scheme name of RFC 6750 §2.1, which is case-insensitive (RFC 9110 §11.1).
-fn strip_bearer(text: &str) -> &str {
+pub(crate) fn strip_bearer(text: &str) -> &str {
     match text.split_at_checked("bearer".len()) {
         Some((scheme, rest))
             if scheme.eq_ignore_ascii_case("bearer")
