@@ -174,10 +174,9 @@ fn check_kind(other: &Map<String, Value>) -> Result<(), Rejection> {
         return Err(Rejection::WrongKind(TokenKind::IdToken));
     }
     match kinds[0].as_str() {
-        "" | "bearer" | "access_token" => Ok(()),
         // Bound to a key even if the answer forgets to say to which.
         "dpop" if !other.contains_key("cnf") => Err(Rejection::SenderConstrained),
-        "dpop" => Ok(()),
+        "" | "bearer" | "access_token" | "dpop" => Ok(()),
         typ => Err(Rejection::WrongKind(TokenKind::Other { typ: typ.to_owned() })),
     }
 }

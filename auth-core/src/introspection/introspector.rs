@@ -6,7 +6,6 @@
 //! timer: nothing happens here that nobody asks for.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::fmt;
 use std::hash::RandomState;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -15,6 +14,7 @@ use std::time::Duration;
 use lru::LruCache;
 
 use super::answer::{AnswerError, InactiveReason, IntrospectedClaims, Introspection};
+use crate::oauth::client_auth::SigningFailed;
 use crate::rejection::Rejection;
 use crate::time::Now;
 use crate::token::TokenDigest;
@@ -274,22 +274,29 @@ pub struct Settled {
 }
 
 /// Why a request brought no verdict. Holds nothing of what was sent or received.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IntrospectionFailed {
     /// No answer in time.
+    #[error("the introspection endpoint did not answer in time")]
     TimedOut,
     /// No connection: name resolution, refused, TLS.
+    #[error("the introspection endpoint cannot be reached")]
     Unreachable,
     /// The endpoint does not accept this server's own credentials.
+    #[error("the introspection endpoint refuses this server's client credentials (HTTP status {0})")]
     ClientRefused(u16),
     /// An answer with another status than 200. Redirects count: the token goes nowhere else.
+    #[error("the introspection endpoint answered with HTTP status {0}")]
     Status(u16),
     /// An answer that is no introspection answer.
-    Answer(AnswerError),
+    #[error(transparent)]
+    Answer(#[from] AnswerError),
     /// The assertion that authenticates this server could not be signed.
-    Signing,
+    #[error(transparent)]
+    Signing(#[from] SigningFailed),
     /// More tokens wait to be asked about than the limits allow.
+    #[error("too many unknown tokens wait for the introspection endpoint")]
     Overloaded,
 }
 
@@ -300,8 +307,8 @@ impl IntrospectionFailed {
             Self::ClientRefused(_) => {
                 "Check M4_OAUTH2_CLIENT_ID and M4_OAUTH2_CLIENT_SECRET, and that the issuer lets this client introspect."
             }
-            Self::Signing => "Check the private key this server authenticates with.",
-            Self::Status(300..=399) | Self::Status(404 | 405) | Self::Answer(_) => {
+            Self::Signing(_) => "Check the private key this server authenticates with.",
+            Self::Status(300..=399 | 404 | 405) | Self::Answer(_) => {
                 "Check the configured introspection endpoint."
             }
             Self::TimedOut | Self::Unreachable | Self::Status(_) => {
@@ -315,26 +322,7 @@ impl IntrospectionFailed {
 
     /// Whether another token would fare no better.
     const fn concerns_every_token(&self) -> bool {
-        matches!(self, Self::ClientRefused(_) | Self::Signing | Self::Unreachable)
-    }
-}
-
-impl fmt::Display for IntrospectionFailed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TimedOut => f.write_str("the introspection endpoint did not answer in time"),
-            Self::Unreachable => f.write_str("the introspection endpoint cannot be reached"),
-            Self::ClientRefused(status) => write!(
-                f,
-                "the introspection endpoint refuses this server's client credentials (HTTP status {status})"
-            ),
-            Self::Status(status) => {
-                write!(f, "the introspection endpoint answered with HTTP status {status}")
-            }
-            Self::Answer(error) => error.fmt(f),
-            Self::Signing => f.write_str("the client assertion could not be signed"),
-            Self::Overloaded => f.write_str("too many unknown tokens wait for the introspection endpoint"),
-        }
+        matches!(self, Self::ClientRefused(_) | Self::Signing(_) | Self::Unreachable)
     }
 }
 
