@@ -333,15 +333,13 @@ struct Active {
 }
 
 impl Active {
-    /// No leeway here: that is for issuers who are not asked.
-    ///
-    /// The lifetime counts too, because a wall clock set back does not make `exp` later.
+    /// No leeway here: that is for issuers who are not asked. Counted on both clocks from when the token was asked
+    /// about, because a wall clock set back does not make `exp` later.
     fn expired(&self, now: Now) -> Option<Rejection> {
         let expired_at = self.claims.expires_at()?;
         let left = expired_at.seconds_since(self.asked_at.wall);
         let lifetime = Duration::from_secs(u64::try_from(left).unwrap_or(0));
-        (expired_at <= now.wall || now.since(self.asked_at) >= lifetime)
-            .then_some(Rejection::Expired { expired_at, now: now.wall })
+        (now.since(self.asked_at) >= lifetime).then_some(Rejection::Expired { expired_at, now: now.wall })
     }
 }
 

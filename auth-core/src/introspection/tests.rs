@@ -220,6 +220,16 @@ fn a_machine_that_slept_asks_again() {
 }
 
 #[test]
+fn a_revoked_token_stays_revoked_when_the_clock_jumps_there_and_back() {
+    let mut world = World::new();
+    assert!(is_active(&world.ask("t", active())));
+    world.wall_shift = 60;
+    assert!(matches!(world.ask("t", inactive()), Lookup::Inactive(_)));
+    world.wall_shift = 0;
+    assert!(matches!(world.lookup("t"), Lookup::Inactive(_)), "the answer before the jump is forgotten");
+}
+
+#[test]
 fn a_refused_token_is_not_asked_about_again_for_ten_seconds() {
     let mut world = World::new();
     let _ = world.ask("t", inactive());
