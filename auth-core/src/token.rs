@@ -150,7 +150,7 @@ impl fmt::Debug for Fingerprint {
 }
 
 /// Removes the scheme name of RFC 6750 §2.1, which is case-insensitive (RFC 9110 §11.1).
-fn strip_bearer(text: &str) -> &str {
+pub(crate) fn strip_bearer(text: &str) -> &str {
     match text.split_at_checked("bearer".len()) {
         Some((scheme, rest))
             if scheme.eq_ignore_ascii_case("bearer")

@@ -5,6 +5,7 @@
 
 pub mod clock;
 mod driver;
+pub mod introspection;
 mod jwks_fetch;
 
 use std::sync::Arc;
