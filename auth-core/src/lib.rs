@@ -27,6 +27,7 @@
 //! ```
 
 mod cache;
+mod checks;
 mod claims;
 
 pub mod algorithm;

@@ -429,7 +429,7 @@ impl fmt::Display for Seconds {
 }
 
 /// Foreign text made safe to show: control and invisible characters escaped, cut at a readable length.
-struct Quoted<'a>(&'a str);
+pub(crate) struct Quoted<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -445,7 +445,7 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
-struct QuotedList<'a>(&'a [String]);
+pub(crate) struct QuotedList<'a>(pub(crate) &'a [String]);
 
 impl fmt::Display for QuotedList<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -463,7 +463,7 @@ impl fmt::Display for QuotedList<'_> {
     }
 }
 
-struct Listed<'a>(&'a [Algorithm]);
+pub(crate) struct Listed<'a>(pub(crate) &'a [Algorithm]);
 
 impl fmt::Display for Listed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -474,7 +474,7 @@ impl fmt::Display for Listed<'_> {
     }
 }
 
-fn differ_by_trailing_slash(a: &str, b: &str) -> bool {
+pub(crate) fn differ_by_trailing_slash(a: &str, b: &str) -> bool {
     a != b && a.trim_end_matches('/') == b.trim_end_matches('/')
 }
 
