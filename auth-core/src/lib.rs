@@ -32,6 +32,7 @@ mod claims;
 
 pub mod algorithm;
 pub mod authenticator;
+pub mod explain;
 pub mod jwks;
 pub mod key;
 pub mod limit;
