@@ -27,11 +27,13 @@
 //! ```
 
 mod cache;
+mod checks;
 mod claims;
 
 pub mod algorithm;
 pub mod authenticator;
 pub mod dpop;
+pub mod explain;
 pub mod introspection;
 pub mod jwks;
 pub mod key;

@@ -469,7 +469,7 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
-struct QuotedList<'a>(&'a [String]);
+pub(crate) struct QuotedList<'a>(pub(crate) &'a [String]);
 
 impl fmt::Display for QuotedList<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

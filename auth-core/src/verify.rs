@@ -5,12 +5,13 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::algorithm::Algorithm;
+use crate::checks::{self, ClaimsCheck, HeaderCheck};
 use crate::claims::{Claims, NumericDate};
 use crate::jwks::KeyQuery;
 use crate::key::{Thumbprint, VerifyingKey};
 use crate::policy::Policy;
 use crate::rejection::{Rejection, TokenKind};
-use crate::scope::ScopeSet;
+use crate::scope::{Access, ScopeSet};
 use crate::time::UnixTime;
 use crate::token::{Header, UnverifiedToken};
 
@@ -35,22 +36,10 @@ impl Verifier {
     ///
     /// Runs before any key is looked up, so a token with a forbidden algorithm never causes a fetch.
     pub fn key_query(&self, header: &Header) -> Result<KeyQuery, Rejection> {
-        let not_allowed = || Rejection::AlgorithmNotAllowed {
-            algorithm: header.alg.clone(),
-            allowed: self.policy.algorithms.clone(),
-        };
-        let algorithm: Algorithm = header.alg.parse().map_err(|_| not_allowed())?;
-        if !self.policy.algorithms.contains(&algorithm) {
-            return Err(not_allowed());
+        for check in HeaderCheck::ORDER {
+            self.check_header(check, header)?;
         }
-        if let Some(names) = &header.crit {
-            // RFC 7515 §4.1.11; an empty list is as invalid as an unknown name.
-            return Err(Rejection::UnknownCriticalHeader {
-                name: names.first().cloned().unwrap_or_default(),
-            });
-        }
-        self.check_header_type(header)?;
-        Ok(KeyQuery { kid: header.kid.clone(), algorithm })
+        Ok(KeyQuery { kid: header.kid.clone(), algorithm: self.algorithm(header)? })
     }
 
     /// Verifies the signature with `key`, then judges the claims at `wall`.
@@ -63,34 +52,84 @@ impl Verifier {
         key: &VerifyingKey,
         wall: UnixTime,
     ) -> Result<Verified, Rejection> {
-        if !key.accepts(query.algorithm) {
-            return Err(Rejection::AlgorithmNotOfKey {
-                algorithm: query.algorithm,
-                key: key.algorithms().collect(),
-            });
-        }
-        if !key.verify(query.algorithm, token.signing_input(), &token.signature()?) {
-            return Err(Rejection::BadSignature);
-        }
+        checks::check_signature(token, query, key)?;
         let claims: Claims = token.claims()?;
-        self.check_claims_kind(&claims)?;
-        self.check_issuer(&claims)?;
-        self.check_audience(&claims)?;
-        let validity = self.validity(&claims)?;
-        validity.check(wall)?;
-        let subject = self.subject(&claims)?;
+        for check in ClaimsCheck::ORDER {
+            self.check_claims(check, &claims, wall)?;
+        }
         Ok(Verified {
-            principal: Arc::new(Principal {
-                scopes: claims.scopes(&self.policy.scope_claims),
-                issuer: claims.iss.unwrap_or_default().into(),
-                subject,
-                client_id: claims.client_id.or(claims.azp),
-                email: claims.email,
-                expires_at: claims.exp.map(|exp| exp.0),
-                other: claims.other,
-            }),
-            validity,
+            validity: self.validity(&claims),
+            principal: Arc::new(self.principal(self.subject(&claims)?, claims)),
             thumbprint: key.thumbprint().clone(),
+        })
+    }
+
+    /// Makes one check of the header.
+    pub(crate) fn check_header(&self, check: HeaderCheck, header: &Header) -> Result<(), Rejection> {
+        match check {
+            HeaderCheck::Algorithm => self.algorithm(header).map(drop),
+            // RFC 7515 §4.1.11; an empty list is as invalid as an unknown name.
+            HeaderCheck::Critical => header.crit.as_ref().map_or(Ok(()), |names| {
+                let name = names.first().cloned().unwrap_or_default();
+                Err(Rejection::UnknownCriticalHeader { name })
+            }),
+            HeaderCheck::Type => self.check_header_type(header),
+        }
+    }
+
+    /// Makes one check of the claims, judging times at `wall`.
+    pub(crate) fn check_claims(
+        &self,
+        check: ClaimsCheck,
+        claims: &Claims,
+        wall: UnixTime,
+    ) -> Result<(), Rejection> {
+        match check {
+            ClaimsCheck::Kind => self.check_claims_kind(claims),
+            ClaimsCheck::Issuer => self.check_issuer(claims),
+            ClaimsCheck::Audience => self.check_audience(claims),
+            ClaimsCheck::Expiry if self.policy.validate_exp && claims.exp.is_none() => {
+                Err(Rejection::missing("exp"))
+            }
+            ClaimsCheck::Expiry => self.validity(claims).check_expiry(wall),
+            ClaimsCheck::NotBefore => self.validity(claims).check_not_before(wall),
+            ClaimsCheck::IssuedAt => self.validity(claims).check_issued_at(wall),
+            ClaimsCheck::Subject => self.subject(claims).map(drop),
+        }
+    }
+
+    /// Whom `claims` speak for, if they are proven. Nothing is checked here.
+    pub(crate) fn principal(&self, subject: Arc<str>, claims: Claims) -> Principal {
+        Principal {
+            scopes: claims.scopes(&self.policy.scope_claims),
+            issuer: claims.iss.unwrap_or_default().into(),
+            subject,
+            client_id: claims.client_id.or(claims.azp),
+            email: claims.email,
+            expires_at: claims.exp.map(|exp| exp.0),
+            other: claims.other,
+        }
+    }
+
+    /// Checks that `principal` may do what `access` says.
+    pub(crate) fn check_scopes(&self, principal: &Principal, access: &Access<'_>) -> Result<(), Rejection> {
+        let scopes = &self.policy.scopes;
+        let missing = scopes.missing(principal, access);
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(Rejection::MissingScopes {
+            missing,
+            required: scopes.required(access),
+            granted: principal.scopes().clone(),
+        })
+    }
+
+    /// The header's algorithm, if it is on the allow-list.
+    pub(crate) fn algorithm(&self, header: &Header) -> Result<Algorithm, Rejection> {
+        let allowed = &self.policy.algorithms;
+        header.alg.parse().ok().filter(|algorithm| allowed.contains(algorithm)).ok_or_else(|| {
+            Rejection::AlgorithmNotAllowed { algorithm: header.alg.clone(), allowed: allowed.clone() }
         })
     }
 
@@ -166,7 +205,7 @@ impl Verifier {
         Err(Rejection::WrongAudience { expected: self.policy.audiences.clone(), found: found.into_owned() })
     }
 
-    fn subject(&self, claims: &Claims) -> Result<Arc<str>, Rejection> {
+    pub(crate) fn subject(&self, claims: &Claims) -> Result<Arc<str>, Rejection> {
         let named = self.policy.subject_claims.iter().filter_map(|name| claims.text(name));
         let subject = named.into_iter().find(|text| !text.is_empty());
         subject.map(Arc::from).ok_or_else(|| {
@@ -176,17 +215,14 @@ impl Verifier {
         })
     }
 
-    fn validity(&self, claims: &Claims) -> Result<Validity, Rejection> {
-        if self.policy.validate_exp && claims.exp.is_none() {
-            return Err(Rejection::missing("exp"));
-        }
+    fn validity(&self, claims: &Claims) -> Validity {
         let time = |date: Option<NumericDate>| date.map(|date| date.0);
-        Ok(Validity {
+        Validity {
             expires_at: time(claims.exp).filter(|_| self.policy.validate_exp),
             not_before: time(claims.nbf),
             issued_at: time(claims.iat),
             leeway: self.policy.leeway_seconds(),
-        })
+        }
     }
 }
 
@@ -271,6 +307,11 @@ impl Principal {
         }
     }
 
+    /// The names of all other claims, sorted.
+    pub fn claim_names(&self) -> impl Iterator<Item = &str> {
+        self.other.keys().map(String::as_str)
+    }
+
     /// Any other claim, by name.
     pub fn claim(&self, name: &str) -> Option<&Value> {
         self.other.get(name)
@@ -287,16 +328,33 @@ struct Validity {
 }
 
 impl Validity {
-    /// RFC 7519 §4.1.4: valid strictly before `exp`, leeway aside; `nbf` and `iat` likewise from below.
     fn check(&self, now: UnixTime) -> Result<(), Rejection> {
-        if let Some(expired_at) = self.expires_at.filter(|exp| now >= exp.saturating_add(self.leeway)) {
-            return Err(Rejection::Expired { expired_at, now });
-        }
-        for (claim, time) in [("nbf", self.not_before), ("iat", self.issued_at)] {
-            if let Some(valid_from) = time.filter(|from| now.saturating_add(self.leeway) < *from) {
-                return Err(Rejection::NotYetValid { claim, valid_from, now });
-            }
-        }
-        Ok(())
+        self.check_expiry(now)?;
+        self.check_not_before(now)?;
+        self.check_issued_at(now)
+    }
+
+    /// RFC 7519 §4.1.4: valid strictly before `exp`, leeway aside.
+    fn check_expiry(&self, now: UnixTime) -> Result<(), Rejection> {
+        let expired = self.expires_at.filter(|exp| now >= exp.saturating_add(self.leeway));
+        expired.map_or(Ok(()), |expired_at| Err(Rejection::Expired { expired_at, now }))
+    }
+
+    fn check_not_before(&self, now: UnixTime) -> Result<(), Rejection> {
+        self.check_from("nbf", self.not_before, now)
+    }
+
+    fn check_issued_at(&self, now: UnixTime) -> Result<(), Rejection> {
+        self.check_from("iat", self.issued_at, now)
+    }
+
+    fn check_from(
+        &self,
+        claim: &'static str,
+        from: Option<UnixTime>,
+        now: UnixTime,
+    ) -> Result<(), Rejection> {
+        let ahead = from.filter(|from| now.saturating_add(self.leeway) < *from);
+        ahead.map_or(Ok(()), |valid_from| Err(Rejection::NotYetValid { claim, valid_from, now }))
     }
 }

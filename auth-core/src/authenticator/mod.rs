@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cache::DecisionCache;
+use crate::checks;
 use crate::dpop::DpopBound;
-use crate::jwks::{FetchFailed, KeyQuery, KeySnapshot, Selection};
+use crate::jwks::{FetchFailed, KeyQuery, KeySnapshot};
 use crate::limit::{RateLimiter, SubjectKey};
 use crate::policy::Policy;
 use crate::rejection::Rejection;
 use crate::scope::Access;
-use crate::time::Now;
+use crate::time::{Now, UnixTime};
 use crate::token::{Fingerprint, TokenDigest, UnverifiedToken};
 use crate::verify::{Principal, Verified, Verifier};
 
@@ -26,7 +27,7 @@ impl Authenticator {
     /// Without any issuer nobody could be admitted, and nobody is.
     pub fn protected(issuers: Vec<Policy>, limiter: Option<RateLimiter>) -> Self {
         if issuers.is_empty() {
-            return Self::misconfigured("no issuer is configured", None);
+            return Self::misconfigured(NO_ISSUER, None);
         }
         Self {
             mode: Mode::Protected(Box::new(Protected {
@@ -199,11 +200,7 @@ impl Protected {
         keys: impl Fn(usize) -> Arc<KeySnapshot>,
         now: Now,
     ) -> Result<Granted, Stop> {
-        if !now.wall.is_plausible() {
-            let detail = format!("this machine's clock says {}, which cannot be", now.wall);
-            let hint = Some("Set this machine's clock.".to_owned());
-            return Err(Rejection::Misconfigured { detail, hint }.into());
-        }
+        check_clock(now.wall)?;
         let token = UnverifiedToken::parse(credential.token().ok_or(Rejection::MissingToken)?)?;
         let digest = token.digest();
         let fingerprint = digest.fingerprint();
@@ -211,7 +208,7 @@ impl Protected {
             self.genuine(&token, digest, keys, now).map_err(|stop| stop.about(None, fingerprint))?;
         let principal = verified.principal();
         check_binding(credential, principal, &digest, now)
-            .and_then(|()| self.check_scopes(issuer, principal, access))
+            .and_then(|()| self.verifiers[issuer].check_scopes(principal, access))
             .and_then(|()| self.check_rate(principal, access, now))
             .map_err(|rejection| Stop::from(rejection).about(Some(principal.clone()), fingerprint))?;
         Ok(Granted { caller: Some((verified, fingerprint)) })
@@ -229,24 +226,11 @@ impl Protected {
             verified.check_times(now.wall)?;
             return Ok((issuer, verified));
         }
-        let issuer = self.issuer_of(token)?;
+        let issuer = checks::issuer_of(&self.verifiers, token)?;
         let snapshot = keys(issuer);
         let verified = Arc::new(self.verify(token, issuer, &snapshot, now)?);
         self.cache.insert(digest, issuer, verified.clone(), &snapshot, now);
         Ok((issuer, verified))
-    }
-
-    /// Whose rules a token is to be judged by. With one issuer its own: what the token claims does not matter yet. With
-    /// several, the one it claims to be from, whose keys then have to prove it.
-    fn issuer_of(&self, token: &UnverifiedToken<'_>) -> Result<usize, Rejection> {
-        if self.verifiers.len() == 1 {
-            return Ok(0);
-        }
-        let found = token.claimed_issuer()?.ok_or_else(|| Rejection::missing("iss"))?;
-        let issuers = || self.verifiers.iter().map(|verifier| &verifier.policy().issuer);
-        issuers()
-            .position(|issuer| *issuer == found)
-            .ok_or_else(|| Rejection::UnknownIssuer { known: issuers().cloned().collect(), found })
     }
 
     fn verify(
@@ -259,33 +243,10 @@ impl Protected {
         let verifier = &self.verifiers[issuer];
         let query = verifier.key_query(&token.header()?)?;
         let Some(keys) = keys.usable(now) else { return Err(Stop::NeedsKeys(NeedsKeys { issuer, query })) };
-        match keys.select(&query) {
-            Selection::Key(key) => Ok(verifier.verify(token, &query, key, now.wall)?),
-            Selection::WrongAlgorithm(key) => {
-                let key = key.algorithms().collect();
-                Err(Rejection::AlgorithmNotOfKey { algorithm: query.algorithm, key }.into())
-            }
-            Selection::Ambiguous => Err(Rejection::MissingKeyId.into()),
-            Selection::Unknown => Err(Stop::NeedsKeys(NeedsKeys { issuer, query })),
+        match checks::select_key(keys, &query)? {
+            Some(key) => Ok(verifier.verify(token, &query, key, now.wall)?),
+            None => Err(Stop::NeedsKeys(NeedsKeys { issuer, query })),
         }
-    }
-
-    fn check_scopes(
-        &self,
-        issuer: usize,
-        principal: &Principal,
-        access: &Access<'_>,
-    ) -> Result<(), Rejection> {
-        let scopes = &self.verifiers[issuer].policy().scopes;
-        let missing = scopes.missing(principal, access);
-        if missing.is_empty() {
-            return Ok(());
-        }
-        Err(Rejection::MissingScopes {
-            missing,
-            required: scopes.required(access),
-            granted: principal.scopes().clone(),
-        })
     }
 
     fn check_rate(&self, principal: &Principal, access: &Access<'_>, now: Now) -> Result<(), Rejection> {
@@ -303,11 +264,24 @@ fn check_binding(
     digest: &TokenDigest,
     now: Now,
 ) -> Result<(), Rejection> {
-    match (credential, principal.claim("cnf")) {
-        (Credential::Dpop { proof, .. }, cnf) => Ok(proof.redeem(cnf, digest, now.wall)?),
-        (_, None) => Ok(()),
-        (_, Some(_)) => Err(Rejection::SenderConstrained),
+    match credential {
+        Credential::Dpop { proof, .. } => Ok(proof.redeem(principal.claim("cnf"), digest, now.wall)?),
+        Credential::Bearer(_) | Credential::None => check_unbound(principal),
     }
+}
+
+/// A clock that cannot be right judges nothing.
+pub(crate) fn check_clock(wall: UnixTime) -> Result<(), Rejection> {
+    if wall.is_plausible() {
+        return Ok(());
+    }
+    let detail = format!("this machine's clock says {wall}, which cannot be");
+    Err(Rejection::Misconfigured { detail, hint: Some("Set this machine's clock.".to_owned()) })
+}
+
+/// A token bound to a key is no bearer token.
+pub(crate) fn check_unbound(principal: &Principal) -> Result<(), Rejection> {
+    principal.claim("cnf").map_or(Ok(()), |_| Err(Rejection::SenderConstrained))
 }
 
 /// Why a decision ended early.
@@ -333,6 +307,8 @@ impl From<Rejection> for Stop {
         Self::Refused(rejection.into())
     }
 }
+
+pub(crate) const NO_ISSUER: &str = "no issuer is configured";
 
 /// Enough for every session of a busy server; each entry is under a kilobyte for usual tokens.
 const CACHED_TOKENS: usize = 10_000;

@@ -1,5 +1,6 @@
 //! What can be typed. Nothing here looks at the environment or the configuration.
 
+mod auth;
 mod backend;
 mod config;
 mod doctor;
@@ -9,6 +10,7 @@ mod status;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use self::auth::{AuthArgs, AuthCommand, CheckArgs, KeysArgs, TokenArg};
 pub use self::backend::BackendArgs;
 pub use self::config::{ClaudeArgs, ConfigArgs, ConfigTarget, ServerArgs, ShowArgs};
 pub use self::doctor::DoctorArgs;
@@ -59,6 +61,8 @@ pub enum Color {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Say whether and why a token is let in, and show the issuer's keys
+    Auth(AuthArgs),
     /// Show or choose the engine that answers queries
     Backend(BackendArgs),
     /// Write the configuration of MCP clients, or show M4's own

@@ -28,6 +28,9 @@ fn the_definition_is_consistent() {
 #[test]
 fn help_texts() {
     insta::assert_snapshot!("help", help(&[]));
+    insta::assert_snapshot!("help_auth", help(&["auth"]));
+    insta::assert_snapshot!("help_auth_check", help(&["auth", "check"]));
+    insta::assert_snapshot!("help_auth_keys", help(&["auth", "keys"]));
     insta::assert_snapshot!("help_backend", help(&["backend"]));
     insta::assert_snapshot!("help_config", help(&["config"]));
     insta::assert_snapshot!("help_config_claude", help(&["config", "claude"]));

@@ -1,5 +1,6 @@
 //! What the commands do.
 
+mod auth;
 mod backend;
 mod config;
 mod config_show;
@@ -17,6 +18,7 @@ use crate::output::Printer;
 /// Does what was asked.
 pub fn run(command: &Command, env: &Environment, printer: &Printer) -> Outcome {
     match command {
+        Command::Auth(args) => auth::run(args, env, printer),
         Command::Backend(args) => backend::run(args, env, printer),
         Command::Config(args) => config::run(args, env, printer),
         Command::Doctor(args) => doctor::run(args, env, printer),

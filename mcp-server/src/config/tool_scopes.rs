@@ -64,7 +64,7 @@ fn known_tool(name: &str) -> Result<&str, Invalid> {
 }
 
 /// Every tool a client can call.
-pub const TOOLS: [&str; 10] = [
+pub const TOOLS: [&str; 11] = [
     "list_datasets",
     "get_database_schema",
     "get_table_info",
@@ -74,6 +74,7 @@ pub const TOOLS: [&str; 10] = [
     "list_patient_notes",
     "query_cohort",
     "capabilities",
+    "whoami",
     "set_dataset",
 ];
 

@@ -103,6 +103,20 @@ pub fn unsupported(auth: &AuthConfig) -> Option<String> {
     auth.rate_limit.as_ref().and_then(|limit| in_memory(limit).err())
 }
 
+/// The rules for tokens, one per issuer, as the gate applies them.
+pub fn policies(auth: &AuthConfig) -> Vec<Policy> {
+    vec![Policy {
+        audiences: auth.audiences.clone(),
+        scopes: Arc::new(auth.scopes.clone()),
+        algorithms: auth.algorithms.clone(),
+        leeway: auth.leeway,
+        validate_exp: auth.validate.exp,
+        validate_aud: auth.validate.aud,
+        validate_iss: auth.validate.iss,
+        ..Policy::new(auth.issuer.as_str(), "")
+    }]
+}
+
 /// Gets the issuer's keys once, to see whether they can be had and used. Verifies nothing.
 pub async fn fetch_keys(auth: &AuthConfig) -> Result<KeySet, FetchFailed> {
     let source = key_source(auth).map_err(|_| FetchFailed::Unreachable)?;
@@ -118,16 +132,6 @@ fn protected(auth: &AuthConfig, clock: Clock) -> Result<(Authenticator, KeyDrive
         None => None,
         Some(limit) => Some(RateLimiter::new(in_memory(limit)?, DEFAULT_CAPACITY)),
     };
-    let policy = Policy {
-        audiences: auth.audiences.clone(),
-        scopes: Arc::new(auth.scopes.clone()),
-        algorithms: auth.algorithms.clone(),
-        leeway: auth.leeway,
-        validate_exp: auth.validate.exp,
-        validate_aud: auth.validate.aud,
-        validate_iss: auth.validate.iss,
-        ..Policy::new(auth.issuer.as_str(), "")
-    };
     let source =
         key_source(auth).map_err(|_| "this machine's trusted certificates cannot be loaded".to_owned())?;
     let settings = LifecycleSettings {
@@ -136,7 +140,7 @@ fn protected(auth: &AuthConfig, clock: Clock) -> Result<(Authenticator, KeyDrive
         ..LifecycleSettings::default()
     };
     let keys = KeyDriver::spawn(KeyLifecycle::new(settings), source, move || clock.now());
-    Ok((Authenticator::protected(vec![policy], limiter), keys))
+    Ok((Authenticator::protected(policies(auth), limiter), keys))
 }
 
 fn key_source(auth: &AuthConfig) -> Result<HttpKeySource, reqwest::Error> {

@@ -7,7 +7,7 @@ use super::datasets::SetDatasetArgs;
 use super::query::QueryArgs;
 use super::schema::SchemaArgs;
 use super::table::TableArgs;
-use super::{CallError, Output, Source, Toolbox, capabilities, datasets, query, schema, table};
+use super::{CallError, Output, Source, Toolbox, capabilities, datasets, query, schema, table, whoami};
 use crate::gate::Granted;
 
 /// One call of one tool.
@@ -23,6 +23,8 @@ pub enum Call {
     ExecuteQuery(QueryArgs),
     /// `capabilities`
     Capabilities,
+    /// `whoami`
+    Whoami,
     /// `set_dataset`
     SetDataset(SetDatasetArgs),
 }
@@ -37,6 +39,7 @@ impl Call {
             table::NAME => parse(name, arguments).map(Self::GetTableInfo),
             query::NAME => parse(name, arguments).map(Self::ExecuteQuery),
             capabilities::NAME => no_arguments(name, &arguments).map(|()| Self::Capabilities),
+            whoami::NAME => no_arguments(name, &arguments).map(|()| Self::Whoami),
             datasets::SET => parse(name, arguments).map(Self::SetDataset),
             _ => Err(BadCall::UnknownTool),
         }
@@ -50,6 +53,7 @@ impl Call {
             Self::GetTableInfo(_) => table::NAME,
             Self::ExecuteQuery(_) => query::NAME,
             Self::Capabilities => capabilities::NAME,
+            Self::Whoami => whoami::NAME,
             Self::SetDataset(_) => datasets::SET,
         }
     }
@@ -60,7 +64,7 @@ impl Call {
             Self::GetDatabaseSchema(args) => Reads::Dataset(args.dataset.as_deref()),
             Self::GetTableInfo(args) => Reads::Dataset(args.dataset.as_deref()),
             Self::ExecuteQuery(args) => Reads::Dataset(args.dataset.as_deref()),
-            Self::ListDatasets | Self::Capabilities | Self::SetDataset(_) => Reads::Nothing,
+            Self::ListDatasets | Self::Capabilities | Self::Whoami | Self::SetDataset(_) => Reads::Nothing,
         }
     }
 
@@ -78,6 +82,7 @@ impl Call {
                 Ok(query::run(toolbox, granted, source.found()?, args).await?.into_output())
             }
             Self::Capabilities => Ok(capabilities::run(toolbox, granted)),
+            Self::Whoami => Ok(whoami::run(granted)),
             Self::SetDataset(args) => Ok(datasets::set(toolbox, granted, args)),
         }
     }

@@ -10,7 +10,8 @@ use super::datasets::{ListOutput, SetDatasetArgs, SetDatasetOutput};
 use super::query::{QueryArgs, QueryOutput};
 use super::schema::{SchemaArgs, SchemaOutput};
 use super::table::{TableArgs, TableOutput};
-use super::{capabilities, datasets, query, schema, table};
+use super::whoami::WhoamiOutput;
+use super::{capabilities, datasets, query, schema, table, whoami};
 
 /// Every tool with its schemas.
 pub fn definitions() -> Vec<Tool> {
@@ -51,6 +52,14 @@ pub fn definitions() -> Vec<Tool> {
             "Show what this server can do: tools, datasets and their kinds of data, limits, and whether a token is needed.",
             schema_for_empty_input(),
             schema_for_output::<CapabilitiesOutput>(),
+        ),
+        tool(
+            whoami::NAME,
+            "Who am I",
+            "Show what this server sees of its caller: issuer, subject, client, scopes and when the token expires. Never \
+             the token itself.",
+            schema_for_empty_input(),
+            schema_for_output::<WhoamiOutput>(),
         ),
         tool(
             datasets::SET,

@@ -9,8 +9,10 @@ mod datasets;
 mod definitions;
 mod error;
 mod query;
+pub mod resources;
 mod schema;
 mod table;
+mod whoami;
 
 use std::path::PathBuf;
 use std::time::Instant;

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ErrorData, Implementation,
-    ListPromptsRequestMethod, ListPromptsResult, ListResourcesRequestMethod, ListResourcesResult,
-    ListToolsResult, PaginatedRequestParams, ProgressNotificationParam, ServerCapabilities, ServerConfig,
-    Tool,
+    ListPromptsRequestMethod, ListPromptsResult, ListResourcesResult, ListToolsResult,
+    PaginatedRequestParams, ProgressNotificationParam, ReadResourceRequestParams, ReadResourceResponse,
+    ServerCapabilities, ServerConfig, Tool,
 };
 use rmcp::service::RequestContext;
 use rmcp::{RoleServer, ServerHandler};
 
-use crate::tools::{self, BadCall, Call, CallError, Output, Toolbox};
+use crate::tools::{self, BadCall, Call, CallError, Output, Toolbox, resources};
 
 /// Serves the tools to one client.
 #[derive(Clone)]
@@ -25,14 +25,23 @@ impl Handler {
         Self { toolbox }
     }
 
-    async fn run(&self, call: &Call) -> Result<Output, CallError> {
-        self.toolbox.call(self.toolbox.own_credential(), call).await
+    /// Runs a call to its end, or until the client cancels it: dropping it then stops its query.
+    async fn run(
+        &self,
+        call: &Call,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<Result<Output, CallError>, ErrorData> {
+        tokio::select! {
+            outcome = self.toolbox.call(self.toolbox.own_credential(), call) => Ok(outcome),
+            () = context.ct.cancelled() => Err(ErrorData::internal_error("The call was cancelled", None)),
+            never = report_progress(context) => match never {},
+        }
     }
 }
 
 impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
-        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().enable_resources().build())
             .with_server_info(Implementation::new("m4", env!("CARGO_PKG_VERSION")).with_title("M4"))
             .with_instructions(INSTRUCTIONS)
     }
@@ -59,26 +68,11 @@ impl ServerHandler for Handler {
             Err(BadCall::UnknownTool) => return Err(ErrorData::invalid_params("Unknown tool", None)),
             Err(error @ BadCall::Arguments { .. }) => return Ok(failed(format!("Error: {error}")).into()),
         };
-        // Dropping the call when the client cancels it stops its query.
-        let outcome = tokio::select! {
-            outcome = self.run(&call) => outcome,
-            () = context.ct.cancelled() => return Err(ErrorData::internal_error("The call was cancelled", None)),
-            never = report_progress(&context) => match never {},
-        };
-        Ok(match outcome {
+        Ok(match self.run(&call, &context).await? {
             Ok(output) => succeeded(output),
             Err(error) => failed(error.for_callers()),
         }
         .into())
-    }
-
-    // rmcp answers these with empty lists although neither is declared; a client had better know there are none.
-    async fn list_prompts(
-        &self,
-        _request: Option<PaginatedRequestParams>,
-        _context: RequestContext<RoleServer>,
-    ) -> Result<ListPromptsResult, ErrorData> {
-        Err(ErrorData::method_not_found::<ListPromptsRequestMethod>())
     }
 
     async fn list_resources(
@@ -86,7 +80,31 @@ impl ServerHandler for Handler {
         _request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        Err(ErrorData::method_not_found::<ListResourcesRequestMethod>())
+        Ok(ListResourcesResult::with_all_items(resources::definitions()))
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let Some(call) = resources::call(&request.uri) else {
+            return Err(ErrorData::resource_not_found("Resource not found", None));
+        };
+        match self.run(&call, &context).await? {
+            Ok(output) => Ok(resources::contents(&request.uri, &output).into()),
+            // A resource has no result that is marked as an error, so a refusal is an error of the protocol.
+            Err(error) => Err(ErrorData::invalid_request(error.for_callers(), None)),
+        }
+    }
+
+    // rmcp answers this with an empty list although prompts are not declared; a client had better know there are none.
+    async fn list_prompts(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        Err(ErrorData::method_not_found::<ListPromptsRequestMethod>())
     }
 }
 

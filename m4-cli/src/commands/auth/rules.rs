@@ -1,0 +1,68 @@
+//! What the gate is configured to judge by, as far as these commands need it.
+
+use auth_core::jwks::{FetchFailed, KeySet};
+use auth_core::policy::Policy;
+use auth_core::secret::Secret;
+use auth_core::time::UnixTime;
+use mcp_server::config::{AuthConfig, AuthSetting, Config};
+use mcp_server::credentials::TokenSource;
+use mcp_server::gate;
+use mcp_server::gate::clock::Clock;
+
+use crate::failure::Failure;
+
+/// An OAuth2 configuration that the gate can work with.
+pub(super) struct Rules<'a> {
+    auth: &'a AuthConfig,
+    policies: Vec<Policy>,
+    clock: Clock,
+}
+
+impl<'a> Rules<'a> {
+    /// Fails where the gate would judge no token at all.
+    pub(super) fn of(config: &'a Config) -> Result<Self, Failure> {
+        let auth = match &config.auth {
+            AuthSetting::Enabled(auth) => auth,
+            AuthSetting::Disabled => {
+                return Err(Failure::mendable(
+                    "OAuth2 is disabled: every caller is let in and no token is looked at",
+                    "set M4_OAUTH2_ENABLED to true, with M4_OAUTH2_ISSUER_URL and M4_OAUTH2_AUDIENCE",
+                ));
+            }
+            AuthSetting::Misconfigured(errors) => return Err(errors.clone().into()),
+        };
+        if let Some(what) = gate::unsupported(auth) {
+            return Err(Failure::mendable(what, "change that setting; until then nobody gets data"));
+        }
+        Ok(Self { auth, policies: gate::policies(auth), clock: Clock::start() })
+    }
+
+    /// The rules for tokens, one per issuer, in the gate's order.
+    pub(super) fn policies(&self) -> &[Policy] {
+        &self.policies
+    }
+
+    /// Asks one issuer, by its place, for its keys.
+    pub(super) fn fetch_keys(&self, _place: usize) -> Result<Fetched, Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Failure::io("the issuer was not asked", "try again", error))?;
+        let outcome = runtime.block_on(gate::fetch_keys(self.auth));
+        Ok(Fetched { outcome, at: self.now() })
+    }
+
+    /// The token of whoever runs this, from where the configuration says.
+    pub(super) fn own_token(&self) -> Result<Option<Secret>, Failure> {
+        Ok(TokenSource::from_config(self.auth).token()?)
+    }
+
+    /// What the wall clock says.
+    pub(super) fn now(&self) -> UnixTime {
+        self.clock.now().wall
+    }
+}
+
+/// What an issuer answered, and when.
+pub(super) struct Fetched {
+    pub(super) outcome: Result<KeySet, FetchFailed>,
+    pub(super) at: UnixTime,
+}
