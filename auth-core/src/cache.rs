@@ -42,7 +42,8 @@ impl DecisionCache {
         let entry = shard.get_mut(digest)?;
         let snapshot = keys(entry.issuer);
         let holds = |set: &KeySet| {
-            entry.generation == snapshot.generation() || set.contains(entry.verified.thumbprint())
+            entry.generation == snapshot.generation()
+                || entry.verified.thumbprint().is_some_and(|thumbprint| set.contains(thumbprint))
         };
         if now.since(entry.verified_at) < LIFETIME && snapshot.usable(now).is_some_and(holds) {
             entry.generation = snapshot.generation();

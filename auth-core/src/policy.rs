@@ -32,6 +32,8 @@ pub struct Policy {
     /// Whether this issuer's ID tokens count as access tokens. For issuers whose access tokens are opaque, where nothing
     /// else is to be had; an ID token says who somebody is, not what a client may do for them.
     pub accept_id_tokens: bool,
+    /// Whether this issuer is asked about tokens that are no JWTs (RFC 7662).
+    pub introspection: bool,
     /// Whether `exp` is required and checked. Off is for debugging only.
     pub validate_exp: bool,
     /// Whether the audience is checked. Off is for debugging only.
@@ -54,6 +56,7 @@ impl Policy {
             leeway: Duration::from_secs(60),
             require_at_jwt: false,
             accept_id_tokens: false,
+            introspection: false,
             validate_exp: true,
             validate_aud: true,
             validate_iss: true,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::algorithm::Algorithm;
 use crate::dpop::DpopRejection;
+use crate::introspection::{InactiveReason, IntrospectionFailed};
 use crate::jwks::FetchFailed;
 use crate::oauth::metadata::{MetadataError, differ_by_trailing_slash};
 use crate::scope::ScopeSet;
@@ -96,6 +97,18 @@ pub enum Rejection {
     SenderConstrained,
     /// The token came with a DPoP proof that does not hold or does not fit it.
     Dpop(DpopRejection),
+    /// The issuer, asked about the token, does not vouch for it (RFC 7662).
+    NotActive {
+        /// What it said.
+        reason: String,
+    },
+    /// The issuer has to be asked about the token and cannot be.
+    IntrospectionUnavailable {
+        /// What went wrong.
+        failure: IntrospectionFailed,
+        /// When asking again may help.
+        retry_after: Duration,
+    },
     /// The token lacks scopes the call needs.
     MissingScopes {
         /// What it lacks.
@@ -243,6 +256,8 @@ impl Rejection {
                 "Wait {}; the operator sets how often a caller may call (M4_OAUTH2_RATE_LIMIT_…).",
                 Seconds(*retry_after)
             ),
+            Self::NotActive { .. } => "Get a new access token from the configured issuer.".into(),
+            Self::IntrospectionUnavailable { failure, .. } => failure.hint().into(),
             Self::KeysUnavailable { failure: FetchFailed::Metadata(MetadataError::WrongIssuerBySlash), .. } => {
                 "Add or remove the slash at the end of M4_OAUTH2_ISSUER_URL.".into()
             }
@@ -263,6 +278,7 @@ impl Rejection {
             Self::MissingToken
             | Self::RateLimited { .. }
             | Self::KeysUnavailable { .. }
+            | Self::IntrospectionUnavailable { .. }
             | Self::Misconfigured { .. } => None,
             Self::MissingScopes { .. } => Some("insufficient_scope"),
             Self::Dpop(rejection) => rejection.oauth_error(),
@@ -276,7 +292,9 @@ impl Rejection {
             Self::MissingScopes { .. } => 403,
             Self::Dpop(rejection) => rejection.http_status(),
             Self::RateLimited { .. } => 429,
-            Self::KeysUnavailable { .. } | Self::Misconfigured { .. } => 503,
+            Self::KeysUnavailable { .. }
+            | Self::IntrospectionUnavailable { .. }
+            | Self::Misconfigured { .. } => 503,
             _ => 401,
         }
     }
@@ -302,6 +320,8 @@ impl Rejection {
             Self::Dpop(rejection) => rejection.code(),
             Self::MissingScopes { .. } => "missing_scopes",
             Self::RateLimited { .. } => "rate_limited",
+            Self::NotActive { .. } => "not_active",
+            Self::IntrospectionUnavailable { .. } => "introspection_unavailable",
             Self::KeysUnavailable { .. } => "keys_unavailable",
             Self::Misconfigured { .. } => "misconfigured",
         }
@@ -310,9 +330,9 @@ impl Rejection {
     /// How long to wait before the same call may pass, where waiting helps.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::RateLimited { retry_after } | Self::KeysUnavailable { retry_after, .. } => {
-                Some(*retry_after)
-            }
+            Self::RateLimited { retry_after }
+            | Self::KeysUnavailable { retry_after, .. }
+            | Self::IntrospectionUnavailable { retry_after, .. } => Some(*retry_after),
             Self::Dpop(rejection) => rejection.retry_after(),
             _ => None,
         }
@@ -339,6 +359,8 @@ impl Rejection {
             Self::Dpop(rejection) => rejection.title(),
             Self::MissingScopes { .. } => "Missing required scopes",
             Self::RateLimited { .. } => "Rate limit exceeded",
+            Self::NotActive { .. } => "Invalid token",
+            Self::IntrospectionUnavailable { .. } => "Failed to introspect token",
             Self::KeysUnavailable { .. } => "Failed to fetch JWKS",
             Self::Misconfigured { .. } => "OAuth2 is misconfigured",
         }
@@ -385,6 +407,8 @@ impl Rejection {
             Self::Dpop(rejection) => write!(out, ": {}", rejection.detail()),
             Self::MissingScopes { missing, .. } => write!(out, ": {missing}"),
             Self::RateLimited { retry_after } => write!(out, ": try again in {}", Seconds(*retry_after)),
+            Self::NotActive { reason } => write!(out, ": {reason}"),
+            Self::IntrospectionUnavailable { failure, .. } => write!(out, ": {failure}"),
             Self::KeysUnavailable { failure, .. } => write!(out, ": {failure}"),
             Self::Misconfigured { detail, .. } => write!(out, ": {detail}"),
         }
@@ -402,6 +426,15 @@ impl std::error::Error for Rejection {}
 impl From<DpopRejection> for Rejection {
     fn from(rejection: DpopRejection) -> Self {
         Self::Dpop(rejection)
+    }
+}
+
+impl From<InactiveReason> for Rejection {
+    fn from(reason: InactiveReason) -> Self {
+        match reason {
+            InactiveReason::Refused(rejection) => rejection,
+            other => Self::NotActive { reason: other.to_string() },
+        }
     }
 }
 

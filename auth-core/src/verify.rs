@@ -60,7 +60,24 @@ impl Verifier {
         Ok(Verified {
             validity: self.validity(&claims),
             principal: Arc::new(self.principal(self.subject(&claims)?, claims)),
-            thumbprint: key.thumbprint().clone(),
+            thumbprint: Some(key.thumbprint().clone()),
+        })
+    }
+
+    /// Judges at `wall` what the issuer itself said about a token it can read (RFC 7662 §2.2).
+    ///
+    /// The issuer just called it active, so it need not say until when.
+    pub(crate) fn judge(&self, claims: &Claims, wall: UnixTime) -> Result<Verified, Rejection> {
+        let is_open_ended = claims.exp.is_none();
+        for check in ClaimsCheck::ORDER {
+            if !(check == ClaimsCheck::Expiry && is_open_ended) {
+                self.check_claims(check, claims, wall)?;
+            }
+        }
+        Ok(Verified {
+            validity: self.validity(claims),
+            principal: Arc::new(self.principal(self.subject(claims)?, claims.clone())),
+            thumbprint: None,
         })
     }
 
@@ -231,7 +248,8 @@ impl Verifier {
 pub struct Verified {
     principal: Arc<Principal>,
     validity: Validity,
-    thumbprint: Thumbprint,
+    /// `None` where the issuer vouched for the token itself.
+    thumbprint: Option<Thumbprint>,
 }
 
 impl Verified {
@@ -240,9 +258,9 @@ impl Verified {
         &self.principal
     }
 
-    /// The key that verified it.
-    pub(crate) fn thumbprint(&self) -> &Thumbprint {
-        &self.thumbprint
+    /// The key that verified it; `None` where the issuer vouched for it itself.
+    pub(crate) fn thumbprint(&self) -> Option<&Thumbprint> {
+        self.thumbprint.as_ref()
     }
 
     /// Checks the times again, for a token verified earlier.

@@ -6,10 +6,11 @@ use std::time::Duration;
 use crate::cache::DecisionCache;
 use crate::checks;
 use crate::dpop::DpopBound;
+use crate::introspection::{IntrospectedClaims, OpaqueToken};
 use crate::jwks::{FetchFailed, KeyQuery, KeySnapshot};
 use crate::limit::{RateLimiter, SubjectKey};
 use crate::policy::Policy;
-use crate::rejection::Rejection;
+use crate::rejection::{Malformed, Rejection};
 use crate::scope::Access;
 use crate::time::{Now, UnixTime};
 use crate::token::{Fingerprint, TokenDigest, UnverifiedToken};
@@ -79,6 +80,29 @@ impl Authenticator {
             Ok(granted) => Decision::Admit(granted),
             Err(Stop::Refused(refused)) => Decision::Reject(refused),
             Err(Stop::NeedsKeys(needs)) => Decision::NeedsKeys(needs),
+            Err(Stop::NeedsIntrospection(issuer)) => Decision::NeedsIntrospection { issuer },
+        }
+    }
+
+    /// Decides one call whose token only its issuer can read, by what that issuer said.
+    ///
+    /// `issuer` is the place [`Decision::NeedsIntrospection`] named. Checks and their order are those of
+    /// [`Authenticator::decide`], keys and signature aside.
+    pub fn decide_introspected(
+        &self,
+        issuer: usize,
+        claims: &IntrospectedClaims,
+        credential: Credential<'_>,
+        access: &Access<'_>,
+        now: Now,
+    ) -> Decision {
+        let Mode::Protected(protected) = &self.mode else {
+            // Only a protected gate asks for introspection; whoever comes here without being asked gets nothing.
+            return Decision::Reject(Rejection::MissingToken.into());
+        };
+        match protected.decide_introspected(issuer, claims, credential, access, now) {
+            Ok(granted) => Decision::Admit(granted),
+            Err(refused) => Decision::Reject(refused),
         }
     }
 }
@@ -119,6 +143,11 @@ pub enum Decision {
     Reject(Refused),
     /// The snapshot cannot tell. Ask the issuer's [`KeyLifecycle`](crate::jwks::KeyLifecycle), then decide again.
     NeedsKeys(NeedsKeys),
+    /// The token is no JWT. Ask its issuer ([`crate::introspection`]), then [`Authenticator::decide_introspected`].
+    NeedsIntrospection {
+        /// Whom to ask: the issuer's place in the order of [`Authenticator::protected`].
+        issuer: usize,
+    },
 }
 
 /// Proof that the gate admitted a call. Only [`Authenticator::decide`] makes one.
@@ -201,17 +230,63 @@ impl Protected {
         now: Now,
     ) -> Result<Granted, Stop> {
         check_clock(now.wall)?;
-        let token = UnverifiedToken::parse(credential.token().ok_or(Rejection::MissingToken)?)?;
+        let text = credential.token().ok_or(Rejection::MissingToken)?;
+        let token = UnverifiedToken::parse(text).map_err(|rejection| self.or_introspection(rejection))?;
         let digest = token.digest();
         let fingerprint = digest.fingerprint();
         let (issuer, verified) =
             self.genuine(&token, digest, keys, now).map_err(|stop| stop.about(None, fingerprint))?;
         let principal = verified.principal();
-        check_binding(credential, principal, &digest, now)
-            .and_then(|()| self.verifiers[issuer].check_scopes(principal, access))
-            .and_then(|()| self.check_rate(principal, access, now))
+        self.check_use(issuer, principal, credential, &digest, access, now)
             .map_err(|rejection| Stop::from(rejection).about(Some(principal.clone()), fingerprint))?;
         Ok(Granted { caller: Some((verified, fingerprint)) })
+    }
+
+    fn decide_introspected(
+        &self,
+        issuer: usize,
+        claims: &IntrospectedClaims,
+        credential: Credential<'_>,
+        access: &Access<'_>,
+        now: Now,
+    ) -> Result<Granted, Refused> {
+        check_clock(now.wall)?;
+        let digest = OpaqueToken::parse(credential.token().ok_or(Rejection::MissingToken)?)?.digest();
+        let fingerprint = digest.fingerprint();
+        let refused = |rejection, principal| Refused { rejection, principal, fingerprint: Some(fingerprint) };
+        let verifier = self.verifiers.get(issuer).ok_or(Rejection::MissingToken)?;
+        let verified =
+            verifier.judge(claims.claims(), now.wall).map_err(|rejection| refused(rejection, None))?;
+        let principal = verified.principal();
+        self.check_use(issuer, principal, credential, &digest, access, now)
+            .map_err(|rejection| refused(rejection, Some(principal.clone())))?;
+        Ok(Granted { caller: Some((Arc::new(verified), fingerprint)) })
+    }
+
+    /// A text that is no JWT may be a token that one of the issuers reads for us.
+    fn or_introspection(&self, rejection: Rejection) -> Stop {
+        let reader = self.verifiers.iter().position(|verifier| verifier.policy().introspection);
+        match (&rejection, reader) {
+            (Rejection::Malformed(Malformed::NotThreeParts { .. }), Some(issuer)) => {
+                Stop::NeedsIntrospection(issuer)
+            }
+            _ => rejection.into(),
+        }
+    }
+
+    /// What is checked at every use of a genuine token.
+    fn check_use(
+        &self,
+        issuer: usize,
+        principal: &Principal,
+        credential: Credential<'_>,
+        digest: &TokenDigest,
+        access: &Access<'_>,
+        now: Now,
+    ) -> Result<(), Rejection> {
+        check_binding(credential, principal, digest, now)?;
+        self.verifiers[issuer].check_scopes(principal, access)?;
+        self.check_rate(principal, access, now)
     }
 
     /// The token as its issuer made it, from the cache or by verifying it; with the issuer's place.
@@ -288,6 +363,7 @@ pub(crate) fn check_unbound(principal: &Principal) -> Result<(), Rejection> {
 enum Stop {
     Refused(Refused),
     NeedsKeys(NeedsKeys),
+    NeedsIntrospection(usize),
 }
 
 impl Stop {
@@ -297,7 +373,7 @@ impl Stop {
             Self::Refused(Refused { rejection, .. }) => {
                 Self::Refused(Refused { rejection, principal, fingerprint: Some(fingerprint) })
             }
-            needs @ Self::NeedsKeys(_) => needs,
+            needs @ (Self::NeedsKeys(_) | Self::NeedsIntrospection(_)) => needs,
         }
     }
 }
@@ -315,5 +391,7 @@ const CACHED_TOKENS: usize = 10_000;
 
 #[cfg(test)]
 mod binding_tests;
+#[cfg(test)]
+mod introspection_tests;
 #[cfg(test)]
 mod tests;

@@ -16,11 +16,11 @@ use crate::scope::{ScopeRequirements, ScopeSet};
 use crate::testing::{Signer, jwks, signing_input};
 use crate::time::{Instant, UnixTime};
 
-const ISSUER: &str = "https://issuer.example/realm";
+pub(super) const ISSUER: &str = "https://issuer.example/realm";
 const START: i64 = 1_800_000_000;
 pub(super) const QUERY: Access<'static> = Access { tool: "execute_query", dataset: Some("mimic-iv-demo") };
 
-fn policy() -> Policy {
+pub(super) fn policy() -> Policy {
     let mut policy = Policy::new(ISSUER, "m4-api");
     policy.scopes = Arc::new(ScopeRequirements {
         base: ScopeSet::parse("read:mimic-data").unwrap(),
@@ -101,7 +101,7 @@ impl World {
         match self.gate.decide(credential, access, |_| keys.clone(), now) {
             Decision::Admit(granted) => Ok(granted),
             Decision::Reject(refused) => Err(refused.rejection),
-            Decision::NeedsKeys(needs) => panic!("{needs:?}"),
+            other => panic!("{other:?}"),
         }
     }
 

@@ -355,6 +355,7 @@ fn verdict_of_the_gate(decision: Decision) -> Verdict {
         Decision::Admit(_) => Verdict::Passes,
         Decision::Reject(refused) => Verdict::Refused(refused.rejection),
         Decision::NeedsKeys(needs) => Verdict::Refused(needs.unknown(Duration::ZERO)),
+        Decision::NeedsIntrospection { .. } => panic!("no issuer is configured for it"),
     }
 }
 
@@ -391,6 +392,7 @@ proptest! {
                 prop_assert_eq!(without.verdict(), &Verdict::Refused(refused.rejection));
             }
             Decision::Admit(_) => prop_assert!(false, "admitted without keys"),
+            Decision::NeedsIntrospection { .. } => prop_assert!(false, "no issuer is configured for it"),
         }
     }
 

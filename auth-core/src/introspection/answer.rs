@@ -72,7 +72,6 @@ impl IntrospectedClaims {
     }
 
     /// In the shape of a JWT's claims, for the verifier's checks: kind, times, subject, `cnf`.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the authenticator, which does not introspect yet"))]
     pub(crate) fn claims(&self) -> &Claims {
         &self.claims
     }
