@@ -1,5 +1,6 @@
 //! OAuth2: every `M4_OAUTH2_*` setting, parsed into what the gate needs.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -8,26 +9,21 @@ use std::time::Duration;
 use auth_core::algorithm::Algorithm;
 use auth_core::oauth::metadata::Issuer;
 use auth_core::oauth::url::{InvalidUrl, SecureUrl};
-use auth_core::scope::{ScopeRequirements, ScopeSet};
+use auth_core::scope::ScopeSet;
 use auth_core::secret::Secret;
 
+use super::issuers::{self, IssuerConfig};
 use super::layers::Raw;
 use super::parse::{self, Invalid};
-use super::reader::Reader;
-use super::setting::{self, Setting};
-use super::tool_scopes;
+use super::reader::{Place, Reader};
+use super::scope_hierarchy;
+use super::setting;
 
 /// What OAuth2 needs once it is enabled. A value exists only when every setting is usable.
 #[derive(Debug, Clone)]
 pub struct AuthConfig {
-    /// The issuer, byte for byte.
-    pub issuer: Issuer,
-    /// The audiences this server answers to; at least one.
-    pub audiences: Vec<String>,
-    /// The scopes calls need.
-    pub scopes: ScopeRequirements,
-    /// Where the keys are; `None` to discover it.
-    pub jwks_url: Option<SecureUrl>,
+    /// The issuers whose tokens are accepted, each by its own rules; at least one, none twice.
+    pub issuers: Vec<IssuerConfig>,
     /// How long fetched keys stay fresh.
     pub jwks_cache_ttl: Duration,
     /// This server's own registration at the issuer.
@@ -36,14 +32,23 @@ pub struct AuthConfig {
     pub validate: Validate,
     /// How far the issuer's clock and this one may differ.
     pub leeway: Duration,
-    /// The signature algorithms a token may use; at least one, none twice.
-    pub algorithms: Vec<Algorithm>,
     /// The limit per subject; `None` when switched off.
     pub rate_limit: Option<RateLimit>,
     /// Where the caller's own token comes from on stdio and in the terminal.
     pub token: TokenSettings,
     /// Whether decisions are logged in detail.
     pub debug: bool,
+}
+
+impl AuthConfig {
+    /// The datasets that need scopes of their own, for tokens of one issuer or another.
+    pub fn guarded_datasets(&self) -> impl Iterator<Item = &String> {
+        self.issuers
+            .iter()
+            .flat_map(|issuer| issuer.scopes.datasets.keys())
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+    }
 }
 
 /// A client registration.
@@ -101,11 +106,8 @@ pub struct TokenSettings {
 ///
 /// `required` says whether the settings that an enabled OAuth2 needs must be there.
 pub(crate) fn read(reader: &mut Reader<'_>, required: bool) -> Option<AuthConfig> {
-    let issuer = reader.read(&setting::OAUTH2_ISSUER_URL, issuer);
-    let audiences = reader.read(&setting::OAUTH2_AUDIENCE, parse::list);
-    let base = reader.read(&setting::OAUTH2_REQUIRED_SCOPES, scopes);
-    let on_top = reader.read(&setting::OAUTH2_TOOL_SCOPES, tool_scopes::parse).unwrap_or_default();
-    let jwks_url = reader.read(&setting::OAUTH2_JWKS_URL, endpoint);
+    let top = issuers::read_parts(reader, Place::Top);
+    let implies = reader.read(&setting::OAUTH2_SCOPE_HIERARCHY, scope_hierarchy::parse).unwrap_or_default();
     let jwks_cache_ttl =
         reader.read(&setting::OAUTH2_JWKS_CACHE_TTL, |raw| parse::duration(raw, SECOND, LONGEST_KEY_CACHE));
     let client = read_client(reader);
@@ -115,7 +117,6 @@ pub(crate) fn read(reader: &mut Reader<'_>, required: bool) -> Option<AuthConfig
         iss: reader.read(&setting::OAUTH2_VALIDATE_ISS, parse::boolean).unwrap_or(true),
     };
     let leeway = reader.read(&setting::OAUTH2_LEEWAY, leeway);
-    let algorithms = reader.read(&setting::OAUTH2_ALGORITHMS, algorithms);
     let rate_limit = read_rate_limit(reader);
     let token = TokenSettings {
         token: reader.read(&setting::OAUTH2_TOKEN, parse::text).map(Secret::new),
@@ -123,36 +124,19 @@ pub(crate) fn read(reader: &mut Reader<'_>, required: bool) -> Option<AuthConfig
         command: reader.read(&setting::OAUTH2_TOKEN_COMMAND, parse::text).map(Secret::new),
     };
     let debug = reader.read(&setting::OAUTH2_DEBUG, parse::boolean);
-    if required {
-        require(
-            reader,
-            &setting::OAUTH2_ISSUER_URL,
-            "set it to your provider's issuer, as its tokens spell it in `iss`",
-        );
-        require(
-            reader,
-            &setting::OAUTH2_AUDIENCE,
-            "set it to the audience your provider puts in `aud`, for example m4-api",
-        );
-    }
+    let tables =
+        (1..=reader.issuer_tables()).map(|number| issuers::read_parts(reader, Place::Issuer(number)));
+    let tables = tables.collect();
+    let issuers = issuers::combine(reader, top, tables, &implies, required);
     if !reader.problems.is_empty() {
         return None;
     }
     Some(AuthConfig {
-        issuer: issuer?,
-        audiences: audiences?,
-        scopes: ScopeRequirements {
-            base: base?,
-            tools: on_top.tools,
-            datasets: on_top.datasets,
-            ..ScopeRequirements::default()
-        },
-        jwks_url,
+        issuers: issuers?,
         jwks_cache_ttl: jwks_cache_ttl?,
         client,
         validate,
         leeway: leeway?,
-        algorithms: algorithms?,
         rate_limit,
         token,
         debug: debug?,
@@ -175,17 +159,12 @@ pub(crate) fn scopes(raw: &Raw) -> Result<ScopeSet, Invalid> {
     if scopes.is_empty() { Err(Invalid::new("names no scope")) } else { Ok(scopes) }
 }
 
-fn require(reader: &mut Reader<'_>, setting: &'static Setting, hint: &str) {
-    if !reader.is_given(setting) {
-        reader.missing(setting, hint);
-    }
-}
-
 fn read_client(reader: &mut Reader<'_>) -> Option<Client> {
     let id = reader.read(&setting::OAUTH2_CLIENT_ID, parse::text);
     let secret = reader.read(&setting::OAUTH2_CLIENT_SECRET, parse::text).map(Secret::new);
-    if secret.is_some() && !reader.is_given(&setting::OAUTH2_CLIENT_ID) {
-        reader.missing(
+    if secret.is_some() {
+        reader.require(
+            Place::Top,
             &setting::OAUTH2_CLIENT_ID,
             "M4_OAUTH2_CLIENT_SECRET is given: set the client ID it belongs to",
         );
@@ -205,7 +184,8 @@ fn read_rate_limit(reader: &mut Reader<'_>) -> Option<RateLimit> {
     enabled?.then_some(limit)
 }
 
-fn issuer(raw: &Raw) -> Result<Issuer, Invalid> {
+/// An issuer identifier.
+pub(crate) fn issuer(raw: &Raw) -> Result<Issuer, Invalid> {
     Issuer::parse(exact(raw)?).map_err(unusable)
 }
 
@@ -231,7 +211,8 @@ fn leeway(raw: &Raw) -> Result<Duration, Invalid> {
     })
 }
 
-fn algorithms(raw: &Raw) -> Result<Vec<Algorithm>, Invalid> {
+/// Names of asymmetric algorithms; at least one.
+pub(crate) fn algorithms(raw: &Raw) -> Result<Vec<Algorithm>, Invalid> {
     let mut algorithms = Vec::new();
     for name in parse::list(raw)? {
         let algorithm = Algorithm::from_str(&name).map_err(|error| {

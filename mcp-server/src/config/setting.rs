@@ -70,12 +70,26 @@ settings! {
         "The issuer, compared byte for byte with a token's `iss`.";
     OAUTH2_AUDIENCE = "oauth2.audience", "M4_OAUTH2_AUDIENCE", None, false,
         "The audiences this server answers to, one of which a token's `aud` must name.";
+    OAUTH2_AUDIENCE_CLAIM = "oauth2.audience_claim", "M4_OAUTH2_AUDIENCE_CLAIM", Some("aud"), false,
+        "The claim that holds a token's audience.";
     OAUTH2_REQUIRED_SCOPES = "oauth2.required_scopes", "M4_OAUTH2_REQUIRED_SCOPES", Some("read:mimic-data"), false,
         "The scopes every call needs.";
     OAUTH2_TOOL_SCOPES = "oauth2.tool_scopes", "M4_OAUTH2_TOOL_SCOPES", None, false,
         "Scopes needed on top, per tool or per `dataset:NAME`.";
+    OAUTH2_SCOPE_CLAIMS = "oauth2.scope_claims", "M4_OAUTH2_SCOPE_CLAIMS", None, false,
+        "The claims that grant scopes besides `scope` and `scp`.";
+    OAUTH2_SUBJECT_CLAIMS = "oauth2.subject_claims", "M4_OAUTH2_SUBJECT_CLAIMS", Some("sub"), false,
+        "The claims that name the subject, the first present one counts.";
+    OAUTH2_ALGORITHMS = "oauth2.algorithms", "M4_OAUTH2_ALGORITHMS", Some("RS256,ES256"), false,
+        "The signature algorithms a token may use.";
     OAUTH2_JWKS_URL = "oauth2.jwks_url", "M4_OAUTH2_JWKS_URL", None, false,
         "Where the issuer's keys are; discovered from the issuer unless given.";
+    OAUTH2_REQUIRE_AT_JWT = "oauth2.require_at_jwt", "M4_OAUTH2_REQUIRE_AT_JWT", Some("false"), false,
+        "Whether only tokens typed `at+jwt` are accepted.";
+    OAUTH2_ACCEPT_ID_TOKENS = "oauth2.accept_id_tokens", "M4_OAUTH2_ACCEPT_ID_TOKENS", Some("false"), false,
+        "Whether ID tokens count as access tokens.";
+    OAUTH2_SCOPE_HIERARCHY = "oauth2.scope_hierarchy", "M4_OAUTH2_SCOPE_HIERARCHY", None, false,
+        "Scopes that include others.";
     OAUTH2_JWKS_CACHE_TTL = "oauth2.jwks_cache_ttl", "M4_OAUTH2_JWKS_CACHE_TTL", Some("3600"), false,
         "How long fetched keys stay fresh.";
     OAUTH2_CLIENT_ID = "oauth2.client_id", "M4_OAUTH2_CLIENT_ID", None, false,
@@ -90,8 +104,6 @@ settings! {
         "Whether tokens of other issuers are refused.";
     OAUTH2_LEEWAY = "oauth2.leeway", "M4_OAUTH2_LEEWAY", Some("60"), false,
         "How far the issuer's clock and this one may differ.";
-    OAUTH2_ALGORITHMS = "oauth2.algorithms", "M4_OAUTH2_ALGORITHMS", Some("RS256,ES256"), false,
-        "The signature algorithms a token may use.";
     OAUTH2_RATE_LIMIT_ENABLED = "oauth2.rate_limit_enabled", "M4_OAUTH2_RATE_LIMIT_ENABLED", Some("true"), false,
         "Whether calls are limited per subject.";
     OAUTH2_RATE_LIMIT_REQUESTS = "oauth2.rate_limit_requests", "M4_OAUTH2_RATE_LIMIT_REQUESTS", Some("100"), false,

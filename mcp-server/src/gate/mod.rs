@@ -24,7 +24,7 @@ use self::driver::{KeyDriver, KeySource as _};
 use self::jwks_fetch::HttpKeySource;
 use crate::audit;
 use crate::config::auth::RateLimitStore;
-use crate::config::{AuthConfig, AuthSetting, Config};
+use crate::config::{AuthConfig, AuthSetting, Config, IssuerConfig};
 use crate::error::Explain as _;
 
 /// Decides who may do what.
@@ -51,7 +51,7 @@ impl Gate {
             AuthSetting::Misconfigured(errors) => closed(errors.for_callers(), errors.hint()),
             AuthSetting::Disabled => Self { authenticator: Authenticator::open(), keys: Vec::new(), clock },
             AuthSetting::Enabled(auth) => match protected(auth, clock) {
-                Ok((authenticator, keys)) => Self { authenticator, keys: vec![keys], clock },
+                Ok((authenticator, keys)) => Self { authenticator, keys, clock },
                 Err(detail) => closed(detail, None),
             },
         }
@@ -102,9 +102,9 @@ pub fn unsupported(auth: &AuthConfig) -> Option<String> {
     auth.rate_limit.as_ref().and_then(|limit| in_memory(limit).err())
 }
 
-/// Gets the issuer's keys once, to see whether they can be had and used. Verifies nothing.
-pub async fn fetch_keys(auth: &AuthConfig) -> Result<KeySet, FetchFailed> {
-    let source = key_source(auth).map_err(|_| FetchFailed::Unreachable)?;
+/// Gets an issuer's keys once, to see whether they can be had and used. Verifies nothing.
+pub async fn fetch_keys(issuer: &IssuerConfig) -> Result<KeySet, FetchFailed> {
+    let source = key_source(issuer).map_err(|_| FetchFailed::Unreachable)?;
     source.fetch().await
 }
 
@@ -112,31 +112,45 @@ pub async fn fetch_keys(auth: &AuthConfig) -> Result<KeySet, FetchFailed> {
 const ATTEMPTS: u32 = 3;
 
 /// The error is for callers: it names settings and no values.
-fn protected(auth: &AuthConfig, clock: Clock) -> Result<(Authenticator, KeyDriver), String> {
+fn protected(auth: &AuthConfig, clock: Clock) -> Result<(Authenticator, Vec<KeyDriver>), String> {
     let rate_limit = match &auth.rate_limit {
         None => None,
         Some(limit) => Some(in_memory(limit)?),
     };
-    let policy = Policy {
-        audiences: auth.audiences.clone(),
-        scopes: Arc::new(auth.scopes.clone()),
-        algorithms: auth.algorithms.clone(),
+    // Every source before any task, so that a gate that stays shut leaves none behind.
+    let sources = auth.issuers.iter().map(key_source).collect::<Result<Vec<_>, _>>();
+    let sources = sources.map_err(|_| "this machine's trusted certificates cannot be loaded".to_owned())?;
+    // A task and a lifecycle for each issuer: one that is down or slow holds up nobody else's callers.
+    let drive = |source| {
+        let settings = LifecycleSettings { ttl: auth.jwks_cache_ttl, ..LifecycleSettings::default() };
+        KeyDriver::spawn(KeyLifecycle::new(settings), source, move || clock.now())
+    };
+    let keys = sources.into_iter().map(drive).collect();
+    let policies = auth.issuers.iter().map(|issuer| policy(auth, issuer)).collect();
+    Ok((Authenticator::protected(policies, rate_limit), keys))
+}
+
+fn policy(auth: &AuthConfig, issuer: &IssuerConfig) -> Policy {
+    Policy {
+        issuer: issuer.issuer.as_str().to_owned(),
+        audiences: issuer.audiences.clone(),
+        audience_claim: issuer.audience_claim.clone(),
+        scopes: Arc::new(issuer.scopes.clone()),
+        scope_claims: issuer.scope_claims.clone(),
+        subject_claims: issuer.subject_claims.clone(),
+        algorithms: issuer.algorithms.clone(),
         leeway: auth.leeway,
+        require_at_jwt: issuer.require_at_jwt,
+        accept_id_tokens: issuer.accept_id_tokens,
         validate_exp: auth.validate.exp,
         validate_aud: auth.validate.aud,
         validate_iss: auth.validate.iss,
-        ..Policy::new(auth.issuer.as_str(), "")
-    };
-    let source =
-        key_source(auth).map_err(|_| "this machine's trusted certificates cannot be loaded".to_owned())?;
-    let settings = LifecycleSettings { ttl: auth.jwks_cache_ttl, ..LifecycleSettings::default() };
-    let keys = KeyDriver::spawn(KeyLifecycle::new(settings), source, move || clock.now());
-    Ok((Authenticator::protected(vec![policy], rate_limit), keys))
+    }
 }
 
-fn key_source(auth: &AuthConfig) -> Result<HttpKeySource, reqwest::Error> {
-    let jwks_url = auth.jwks_url.as_ref().map(|url| url.url().clone());
-    HttpKeySource::new(auth.issuer.clone(), jwks_url, auth.algorithms.clone())
+fn key_source(issuer: &IssuerConfig) -> Result<HttpKeySource, reqwest::Error> {
+    let jwks_url = issuer.jwks_url.as_ref().map(|url| url.url().clone());
+    HttpKeySource::new(issuer.issuer.clone(), jwks_url, issuer.algorithms.clone())
 }
 
 /// Limits shared through Redis are configured but not built: counting in memory instead would allow each process the
