@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::algorithm::Algorithm;
 use crate::jwks::{KeyLifecycle, KeyLookup, KeySet, LifecycleSettings};
+use crate::rejection::TokenKind;
 use crate::scope::{ScopeRequirements, ScopeSet};
 use crate::testing::{Signer, jwks, signing_input};
 use crate::time::{Instant, UnixTime};
@@ -578,3 +579,5 @@ proptest! {
         prop_assert!(principal.scopes().iter().eq(all.iter().map(String::as_str)));
     }
 }
+
+mod issuers;
