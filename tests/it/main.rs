@@ -17,5 +17,6 @@ mod policy;
 mod real_demo;
 mod refusals;
 mod setup;
+mod several_issuers;
 mod stdio;
 mod tools;

@@ -12,6 +12,7 @@ use super::*;
 use crate::algorithm::Algorithm;
 use crate::jwks::{KeyLifecycle, KeyLookup, KeySet, LifecycleSettings};
 use crate::limit::{RateLimit, ToolLimits};
+use crate::rejection::TokenKind;
 use crate::scope::{ScopeRequirements, ScopeSet};
 use crate::testing::{Signer, jwks, signing_input};
 use crate::time::{Instant, UnixTime};
@@ -610,3 +611,5 @@ proptest! {
         prop_assert!(principal.scopes().iter().eq(all.iter().map(String::as_str)));
     }
 }
+
+mod issuers;

@@ -16,8 +16,8 @@ pub(super) fn run(args: &ShowArgs, env: &Environment, printer: &Printer) -> Outc
             .iter()
             .map(|shown| {
                 json!({
-                    "key": shown.setting.key,
-                    "env": shown.setting.env,
+                    "key": shown.key(),
+                    "env": shown.variable(),
                     "value": shown.value,
                     "from": shown.origin.to_string(),
                 })
@@ -30,8 +30,8 @@ pub(super) fn run(args: &ShowArgs, env: &Environment, printer: &Printer) -> Outc
             Table::new(vec![column("setting"), column("variable"), column("value"), column("from")]);
         for shown in config.shown() {
             table.push(vec![
-                Some(shown.setting.key.to_owned()),
-                Some(shown.setting.env.to_owned()),
+                Some(shown.key()),
+                Some(shown.variable().unwrap_or("–").to_owned()),
                 Some(shown.value.clone().unwrap_or_else(|| "–".to_owned())),
                 Some(shown.origin.to_string()),
             ]);

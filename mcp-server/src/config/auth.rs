@@ -1,33 +1,31 @@
 //! OAuth2: every `M4_OAUTH2_*` setting, parsed into what the gate needs.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use auth_core::algorithm::Algorithm;
+use auth_core::limit::ToolLimits;
 use auth_core::oauth::metadata::Issuer;
 use auth_core::oauth::url::{InvalidUrl, SecureUrl};
-use auth_core::scope::{ScopeRequirements, ScopeSet};
+use auth_core::scope::ScopeSet;
 use auth_core::secret::Secret;
 
+use super::issuers::{self, IssuerConfig};
 use super::layers::Raw;
 use super::parse::{self, Invalid};
-use super::reader::Reader;
-use super::setting::{self, Setting};
-use super::tool_scopes;
+use super::reader::{Place, Reader};
+use super::scope_hierarchy;
+use super::setting;
+use super::tool_scopes::TOOLS;
 
 /// What OAuth2 needs once it is enabled. A value exists only when every setting is usable.
 #[derive(Debug, Clone)]
 pub struct AuthConfig {
-    /// The issuer, byte for byte.
-    pub issuer: Issuer,
-    /// The audiences this server answers to; at least one.
-    pub audiences: Vec<String>,
-    /// The scopes calls need.
-    pub scopes: ScopeRequirements,
-    /// Where the keys are; `None` to discover it.
-    pub jwks_url: Option<SecureUrl>,
+    /// The issuers whose tokens are accepted, each by its own rules; at least one, none twice.
+    pub issuers: Vec<IssuerConfig>,
     /// How long fetched keys stay fresh.
     pub jwks_cache_ttl: Duration,
     /// How long they are used after that while the issuer gives no new ones; zero for not at all.
@@ -38,8 +36,6 @@ pub struct AuthConfig {
     pub validate: Validate,
     /// How far the issuer's clock and this one may differ.
     pub leeway: Duration,
-    /// The signature algorithms a token may use; at least one, none twice.
-    pub algorithms: Vec<Algorithm>,
     /// The limit per subject; `None` when switched off.
     pub rate_limit: Option<RateLimit>,
     /// Where the caller's own token comes from on stdio and in the terminal.
@@ -48,13 +44,39 @@ pub struct AuthConfig {
     pub debug: bool,
 }
 
+impl AuthConfig {
+    /// The datasets that need scopes of their own, for tokens of one issuer or another.
+    pub fn guarded_datasets(&self) -> impl Iterator<Item = &String> {
+        self.issuers
+            .iter()
+            .flat_map(|issuer| issuer.scopes.datasets.keys())
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+    }
+}
+
 /// A client registration.
 #[derive(Debug, Clone)]
 pub struct Client {
     /// The client ID.
     pub id: String,
-    /// Its secret, unless the client is public.
+    /// Its secret, unless the client is public or has a key.
     pub secret: Option<Secret>,
+    /// Its private key, PKCS #8 PEM.
+    pub key_file: Option<PathBuf>,
+    /// How it authenticates.
+    pub method: ClientAuthMethod,
+}
+
+/// How this server authenticates at an issuer (OpenID Connect Core §9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientAuthMethod {
+    /// `client_secret_basic`
+    Basic,
+    /// `client_secret_post`
+    Post,
+    /// `private_key_jwt`
+    PrivateKeyJwt,
 }
 
 /// Which claims are checked. Each is true unless the operator switched it off.
@@ -77,6 +99,8 @@ pub struct RateLimit {
     pub window: Duration,
     /// Where calls are counted.
     pub store: RateLimitStore,
+    /// Limits per tool beside that.
+    pub tools: ToolLimits,
 }
 
 /// Where calls are counted.
@@ -103,11 +127,8 @@ pub struct TokenSettings {
 ///
 /// `required` says whether the settings that an enabled OAuth2 needs must be there.
 pub(crate) fn read(reader: &mut Reader<'_>, required: bool) -> Option<AuthConfig> {
-    let issuer = reader.read(&setting::OAUTH2_ISSUER_URL, issuer);
-    let audiences = reader.read(&setting::OAUTH2_AUDIENCE, parse::list);
-    let base = reader.read(&setting::OAUTH2_REQUIRED_SCOPES, scopes);
-    let on_top = reader.read(&setting::OAUTH2_TOOL_SCOPES, tool_scopes::parse).unwrap_or_default();
-    let jwks_url = reader.read(&setting::OAUTH2_JWKS_URL, endpoint);
+    let top = issuers::read_parts(reader, Place::Top);
+    let implies = reader.read(&setting::OAUTH2_SCOPE_HIERARCHY, scope_hierarchy::parse).unwrap_or_default();
     let jwks_cache_ttl =
         reader.read(&setting::OAUTH2_JWKS_CACHE_TTL, |raw| parse::duration(raw, SECOND, LONGEST_KEY_CACHE));
     let jwks_stale_for = reader
@@ -119,7 +140,6 @@ pub(crate) fn read(reader: &mut Reader<'_>, required: bool) -> Option<AuthConfig
         iss: reader.read(&setting::OAUTH2_VALIDATE_ISS, parse::boolean).unwrap_or(true),
     };
     let leeway = reader.read(&setting::OAUTH2_LEEWAY, leeway);
-    let algorithms = reader.read(&setting::OAUTH2_ALGORITHMS, algorithms);
     let rate_limit = read_rate_limit(reader);
     let token = TokenSettings {
         token: reader.read(&setting::OAUTH2_TOKEN, parse::text).map(Secret::new),
@@ -127,37 +147,20 @@ pub(crate) fn read(reader: &mut Reader<'_>, required: bool) -> Option<AuthConfig
         command: reader.read(&setting::OAUTH2_TOKEN_COMMAND, parse::text).map(Secret::new),
     };
     let debug = reader.read(&setting::OAUTH2_DEBUG, parse::boolean);
-    if required {
-        require(
-            reader,
-            &setting::OAUTH2_ISSUER_URL,
-            "set it to your provider's issuer, as its tokens spell it in `iss`",
-        );
-        require(
-            reader,
-            &setting::OAUTH2_AUDIENCE,
-            "set it to the audience your provider puts in `aud`, for example m4-api",
-        );
-    }
+    let tables =
+        (1..=reader.issuer_tables()).map(|number| issuers::read_parts(reader, Place::Issuer(number)));
+    let tables = tables.collect();
+    let issuers = issuers::combine(reader, top, tables, &implies, required);
     if !reader.problems.is_empty() {
         return None;
     }
     Some(AuthConfig {
-        issuer: issuer?,
-        audiences: audiences?,
-        scopes: ScopeRequirements {
-            base: base?,
-            tools: on_top.tools,
-            datasets: on_top.datasets,
-            ..ScopeRequirements::default()
-        },
-        jwks_url,
+        issuers: issuers?,
         jwks_cache_ttl: jwks_cache_ttl?,
         jwks_stale_for: jwks_stale_for?,
         client,
         validate,
         leeway: leeway?,
-        algorithms: algorithms?,
         rate_limit,
         token,
         debug: debug?,
@@ -180,22 +183,60 @@ pub(crate) fn scopes(raw: &Raw) -> Result<ScopeSet, Invalid> {
     if scopes.is_empty() { Err(Invalid::new("names no scope")) } else { Ok(scopes) }
 }
 
-fn require(reader: &mut Reader<'_>, setting: &'static Setting, hint: &str) {
-    if !reader.is_given(setting) {
-        reader.missing(setting, hint);
-    }
-}
-
 fn read_client(reader: &mut Reader<'_>) -> Option<Client> {
     let id = reader.read(&setting::OAUTH2_CLIENT_ID, parse::text);
     let secret = reader.read(&setting::OAUTH2_CLIENT_SECRET, parse::text).map(Secret::new);
-    if secret.is_some() && !reader.is_given(&setting::OAUTH2_CLIENT_ID) {
-        reader.missing(
+    if secret.is_some() {
+        reader.require(
+            Place::Top,
             &setting::OAUTH2_CLIENT_ID,
             "M4_OAUTH2_CLIENT_SECRET is given: set the client ID it belongs to",
         );
     }
-    Some(Client { id: id?, secret })
+    let key_file = reader.read(&setting::OAUTH2_CLIENT_KEY_FILE, parse::text).map(PathBuf::from);
+    let method = reader.read(&setting::OAUTH2_CLIENT_AUTH, client_auth_method);
+    if reader.is_given(&setting::OAUTH2_INTROSPECTION_URL) || method == Some(ClientAuthMethod::PrivateKeyJwt)
+    {
+        reader.require(
+            Place::Top,
+            &setting::OAUTH2_CLIENT_ID,
+            "set this server's own client ID at the issuer",
+        );
+        let (credential, hint) = match method {
+            Some(ClientAuthMethod::PrivateKeyJwt) => {
+                (&setting::OAUTH2_CLIENT_KEY_FILE, "name the file of the client's private key")
+            }
+            _ => (&setting::OAUTH2_CLIENT_SECRET, "set the client's secret, or use private_key_jwt"),
+        };
+        reader.require(Place::Top, credential, hint);
+    }
+    Some(Client { id: id?, secret, key_file, method: method? })
+}
+
+fn client_auth_method(raw: &Raw) -> Result<ClientAuthMethod, Invalid> {
+    match parse::text(raw)?.to_ascii_lowercase().as_str() {
+        "client_secret_basic" => Ok(ClientAuthMethod::Basic),
+        "client_secret_post" => Ok(ClientAuthMethod::Post),
+        "private_key_jwt" => Ok(ClientAuthMethod::PrivateKeyJwt),
+        _ => Err(Invalid::new("is no way to authenticate")
+            .hint("use client_secret_basic, client_secret_post or private_key_jwt")),
+    }
+}
+
+fn tool_limits(raw: &Raw) -> Result<ToolLimits, Invalid> {
+    let text = match raw {
+        Raw::List(items) => items.join(";"),
+        other => parse::text(other)?,
+    };
+    let limits: ToolLimits = text.parse().map_err(|error: auth_core::limit::InvalidToolLimits| {
+        Invalid::new(format!("is not usable: {error}"))
+            .hint("write TOOL=CALLS/SECONDS, separated by semicolons")
+    })?;
+    if let Some((tool, _)) = limits.iter().find(|(tool, _)| !TOOLS.contains(tool)) {
+        return Err(Invalid::new(format!("names a tool that does not exist, {}", parse::brief(tool)))
+            .hint(format!("the tools are {}", TOOLS.join(", "))));
+    }
+    Ok(limits)
 }
 
 fn read_rate_limit(reader: &mut Reader<'_>) -> Option<RateLimit> {
@@ -206,11 +247,13 @@ fn read_rate_limit(reader: &mut Reader<'_>) -> Option<RateLimit> {
         reader.read(&setting::OAUTH2_RATE_LIMIT_WINDOW, |raw| parse::duration(raw, SECOND, LONGEST_WINDOW));
     let store = reader.read(&setting::OAUTH2_RATE_LIMIT_STORE, rate_limit_store);
     let requests = requests.and_then(|requests| NonZeroU32::new(u32::try_from(requests).ok()?));
-    let limit = RateLimit { requests: requests?, window: window?, store: store? };
+    let tools = reader.read(&setting::OAUTH2_RATE_LIMIT_TOOLS, tool_limits).unwrap_or_default();
+    let limit = RateLimit { requests: requests?, window: window?, store: store?, tools };
     enabled?.then_some(limit)
 }
 
-fn issuer(raw: &Raw) -> Result<Issuer, Invalid> {
+/// An issuer identifier.
+pub(crate) fn issuer(raw: &Raw) -> Result<Issuer, Invalid> {
     Issuer::parse(exact(raw)?).map_err(unusable)
 }
 
@@ -236,7 +279,8 @@ fn leeway(raw: &Raw) -> Result<Duration, Invalid> {
     })
 }
 
-fn algorithms(raw: &Raw) -> Result<Vec<Algorithm>, Invalid> {
+/// Names of asymmetric algorithms; at least one.
+pub(crate) fn algorithms(raw: &Raw) -> Result<Vec<Algorithm>, Invalid> {
     let mut algorithms = Vec::new();
     for name in parse::list(raw)? {
         let algorithm = Algorithm::from_str(&name).map_err(|error| {

@@ -4,6 +4,7 @@ use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
+use super::issuers;
 use super::problem::Problem;
 use super::setting::{self, Setting};
 
@@ -55,11 +56,50 @@ fn unknown_keys(table: &toml::Table, path: &Path) -> Vec<Problem> {
             continue;
         };
         let known: Vec<&str> = keys.map(|setting| setting.key).collect();
-        for key in values.keys() {
+        for (key, value) in values {
             let full = format!("{section}.{key}");
-            if !known.contains(&full.as_str()) {
-                problems.push(unknown(&full, path, setting::nearest(&full, known.iter().copied())));
+            if full == ISSUERS {
+                problems.extend(unknown_issuer_keys(value, path));
+                continue;
             }
+            if !known.contains(&full.as_str()) {
+                let known = known.iter().copied().chain((section == "oauth2").then_some(ISSUERS));
+                problems.push(unknown(&full, path, setting::nearest(&full, known)));
+            }
+        }
+    }
+    problems
+}
+
+fn unknown_issuer_keys(value: &toml::Value, path: &Path) -> Vec<Problem> {
+    let no_tables = |what: &str| {
+        let hint = format!("write one [[{ISSUERS}]] table per issuer");
+        vec![Problem::in_file(path, ISSUERS, what).hint(hint)]
+    };
+    let Some(tables) = value.as_array() else { return no_tables("must be tables") };
+    if tables.is_empty() {
+        return no_tables("names no issuer");
+    }
+    let known = || issuers::SETTINGS.iter().filter_map(|setting| setting.key.strip_prefix("oauth2."));
+    let mut problems = Vec::new();
+    for (index, table) in tables.iter().enumerate() {
+        let place = format!("{ISSUERS}[{}]", index + 1);
+        let Some(table) = table.as_table() else {
+            problems.extend(no_tables("must be tables"));
+            continue;
+        };
+        for key in table.keys().filter(|key| known().all(|known| known != key.as_str())) {
+            let full = format!("oauth2.{key}");
+            let hint = if Setting::by_key(&full).is_some() {
+                format!("it holds for every issuer: write it under [oauth2], before the first [[{ISSUERS}]]")
+            } else {
+                setting::nearest(key, known()).map_or_else(
+                    || format!("an issuer has {}", known().collect::<Vec<_>>().join(", ")),
+                    |near| format!("did you mean {near}?"),
+                )
+            };
+            let problem = Problem::in_file(path, format!("{place}.{key}"), "is not a setting of an issuer");
+            problems.push(problem.hint(hint));
         }
     }
     problems
@@ -94,9 +134,14 @@ fn exposed(_: &toml::Table, _: &Metadata, _: &Path) -> Option<Problem> {
 
 #[cfg(unix)]
 fn is_in(setting: &Setting, table: &toml::Table) -> bool {
-    let value = setting.key.split_once('.').and_then(|(section, key)| table.get(section)?.get(key));
-    value.is_some_and(|value| value.as_str() != setting.default)
+    let Some((section, key)) = setting.key.split_once('.') else { return false };
+    let Some(section) = table.get(section) else { return false };
+    let tables = section.get(issuers::KEY).and_then(toml::Value::as_array).into_iter().flatten();
+    let mut values = std::iter::once(section).chain(tables).filter_map(|table| table.get(key));
+    values.any(|value| value.as_str() != setting.default)
 }
+
+const ISSUERS: &str = "oauth2.issuers";
 
 /// A configuration is a page of text; what is larger is something else.
 const LARGEST: u64 = 1 << 20;

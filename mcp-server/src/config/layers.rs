@@ -2,8 +2,9 @@
 
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use super::issuers;
 use super::setting::{self, Setting};
 use crate::env::Environment;
 
@@ -63,19 +64,23 @@ pub(crate) struct Layers<'a> {
     merged: Figment,
     env: &'a Environment,
     flags: &'a Flags,
-    file: Option<PathBuf>,
+    file: Option<(PathBuf, &'a toml::Table)>,
 }
 
 impl<'a> Layers<'a> {
     /// Merges the layers; `file` is the file's path and content.
-    pub(crate) fn new(env: &'a Environment, flags: &'a Flags, file: Option<(PathBuf, &toml::Table)>) -> Self {
+    pub(crate) fn new(
+        env: &'a Environment,
+        flags: &'a Flags,
+        file: Option<(PathBuf, &'a toml::Table)>,
+    ) -> Self {
         let mut merged = Figment::new().merge(Layer::new(DEFAULT, default_pairs()));
         if let Some((_, table)) = &file {
             merged = merged.merge(Layer::new(FILE, file_pairs(table)));
         }
         merged =
             merged.merge(Layer::new(ENVIRONMENT, env_pairs(env))).merge(Layer::new(FLAGS, flag_pairs(flags)));
-        Self { merged, env, flags, file: file.map(|(path, _)| path) }
+        Self { merged, env, flags, file }
     }
 
     /// The value in effect and where it comes from.
@@ -91,10 +96,34 @@ impl<'a> Layers<'a> {
                 .find(|(of, ..)| of.key == setting.key)
                 .map(|(_, flag, _)| Origin::Flag(flag)),
             ENVIRONMENT => self.env.lookup(setting.env).map(|(set_as, _)| Origin::Env(set_as.to_owned())),
-            FILE => self.file.clone().map(Origin::File),
+            FILE => self.file().map(|path| Origin::File(path.to_owned())),
             _ => None,
         };
         Some((raw(value), origin.unwrap_or(Origin::Default)))
+    }
+
+    /// What the file's table of an issuer, counted from 1, says itself.
+    pub(crate) fn find_of_issuer(&self, number: usize, setting: &Setting) -> Option<(Raw, Origin)> {
+        let (path, _) = self.file.as_ref()?;
+        let (_, key) = setting.key.split_once('.')?;
+        let value = given(self.tables().get(number.checked_sub(1)?)?.get(key)?)?;
+        Some((raw(value), Origin::File(path.clone())))
+    }
+
+    /// How many tables of issuers the file has.
+    pub(crate) fn issuer_tables(&self) -> usize {
+        self.tables().len()
+    }
+
+    /// The file's path, if there is a file.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.file.as_ref().map(|(path, _)| path.as_path())
+    }
+
+    fn tables(&self) -> &[toml::Value] {
+        let tables =
+            self.file.as_ref().and_then(|(_, table)| table.get("oauth2")?.get(issuers::KEY)?.as_array());
+        tables.map_or(&[], Vec::as_slice)
     }
 }
 
@@ -137,9 +166,13 @@ fn file_pairs(table: &toml::Table) -> impl Iterator<Item = (&'static Setting, Va
     setting::ALL.iter().filter_map(|setting| {
         let (section, key) = setting.key.split_once('.')?;
         let value = table.get(section)?.as_table()?.get(key)?;
-        let empty = value.as_str().is_some_and(str::is_empty);
-        if empty { None } else { Some((*setting, Value::serialize(value).ok()?)) }
+        Some((*setting, given(value)?))
     })
+}
+
+fn given(value: &toml::Value) -> Option<Value> {
+    let empty = value.as_str().is_some_and(str::is_empty);
+    if empty { None } else { Value::serialize(value).ok() }
 }
 
 fn env_pairs(env: &Environment) -> impl Iterator<Item = (&'static Setting, Value)> {

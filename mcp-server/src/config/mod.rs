@@ -18,6 +18,7 @@
 pub mod auth;
 pub mod backend;
 mod file;
+pub mod issuers;
 mod layers;
 pub mod limits;
 pub mod locations;
@@ -25,17 +26,19 @@ pub mod login;
 mod parse;
 mod problem;
 mod reader;
+mod scope_hierarchy;
 pub mod setting;
 mod tool_scopes;
 
 pub use self::auth::AuthConfig;
 pub use self::backend::{BackendConfig, BackendKind};
+pub use self::issuers::IssuerConfig;
 pub use self::layers::{Flags, Origin};
 pub use self::limits::{Limits, LogConfig};
 pub use self::locations::{ConfigFile, Locations};
 pub use self::login::LoginConfig;
 pub use self::problem::{ConfigErrors, Problem, Warning};
-pub use self::reader::Shown;
+pub use self::reader::{Place, Shown};
 pub use self::tool_scopes::TOOLS;
 
 use self::layers::Layers;
@@ -144,7 +147,8 @@ fn read_auth(
     }
     match auth {
         Some(auth) if switched_on => {
-            let warnings = checks_off(&auth);
+            let mut warnings = checks_off(&auth);
+            warnings.extend(auth.issuers.iter().filter_map(IssuerConfig::warning));
             (AuthSetting::Enabled(Box::new(auth)), warnings)
         }
         _ if switched_on => {
@@ -175,6 +179,7 @@ fn not_enabled(reader: &Reader<'_>) -> Option<Warning> {
         .iter()
         .filter(|setting| setting.is_oauth2() && reader.is_given(setting))
         .map(|setting| reader.place(setting))
+        .chain((reader.issuer_tables() > 0).then(|| format!("oauth2.{}", issuers::KEY)))
         .collect();
     (!given.is_empty()).then_some(Warning::NotEnabled(given))
 }

@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use auth_core::scope::ScopeSet;
+
 use super::layers::Raw;
 
 /// Why a value cannot be used, worded to follow the setting's name.
@@ -85,6 +87,29 @@ pub(crate) fn list(raw: &Raw) -> Result<Vec<String>, Invalid> {
     };
     let items: Vec<String> = items.into_iter().filter(|item| !item.is_empty()).collect();
     if items.is_empty() { Err(Invalid::new("names nothing")) } else { Ok(items) }
+}
+
+/// Entries `NAME=SCOPES` separated by semicolons, or a list of them; at least one. `form` is the hint for an entry without `=`.
+pub(crate) fn scope_entries(raw: &Raw, form: &str) -> Result<Vec<(String, ScopeSet)>, Invalid> {
+    let entries: Vec<&str> = match raw {
+        Raw::Text(text) => text.split(';').collect(),
+        Raw::List(items) => items.iter().map(String::as_str).collect(),
+        Raw::Other(kind) => return Err(Invalid::new(format!("takes text or a list of texts, not {kind}"))),
+    };
+    let mut parsed = Vec::new();
+    for entry in entries.into_iter().map(str::trim).filter(|entry| !entry.is_empty()) {
+        let (name, scopes) = entry
+            .split_once('=')
+            .ok_or_else(|| Invalid::new(format!("has an entry without `=`: {}", brief(entry))).hint(form))?;
+        let name = trimmed(name);
+        let scopes =
+            ScopeSet::parse(scopes).map_err(|error| Invalid::new(format!("is not usable: {error}")))?;
+        if scopes.is_empty() {
+            return Err(Invalid::new(format!("names no scope for {}", brief(&name))));
+        }
+        parsed.push((name, scopes));
+    }
+    if parsed.is_empty() { Err(Invalid::new("names nothing")) } else { Ok(parsed) }
 }
 
 fn trimmed(item: &str) -> String {

@@ -119,6 +119,8 @@ pub enum Warning {
     OldName(Alias),
     /// A check of tokens is switched off by this setting.
     CheckOff(&'static Setting),
+    /// ID tokens of this issuer count as access tokens.
+    IdTokens(String),
     /// These OAuth2 settings are given, but OAuth2 is not enabled.
     NotEnabled(Vec<String>),
     /// OAuth2 is switched off explicitly, so this mistake has no effect yet.
@@ -137,6 +139,11 @@ impl fmt::Display for Warning {
             Self::CheckOff(setting) => {
                 write!(f, "{} is off: tokens that fail this check are let in", setting.env)
             }
+            Self::IdTokens(issuer) => write!(
+                f,
+                "M4_OAUTH2_ACCEPT_ID_TOKENS is on for {issuer}: whoever holds an ID token of it, which is meant for a client and \
+                 grants nothing, is let in"
+            ),
             Self::NotEnabled(names) => {
                 let verb = if names.len() == 1 { "is" } else { "are" };
                 write!(

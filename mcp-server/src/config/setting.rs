@@ -70,12 +70,28 @@ settings! {
         "The issuer, compared byte for byte with a token's `iss`.";
     OAUTH2_AUDIENCE = "oauth2.audience", "M4_OAUTH2_AUDIENCE", None, false,
         "The audiences this server answers to, one of which a token's `aud` must name.";
+    OAUTH2_AUDIENCE_CLAIM = "oauth2.audience_claim", "M4_OAUTH2_AUDIENCE_CLAIM", Some("aud"), false,
+        "The claim that holds a token's audience.";
     OAUTH2_REQUIRED_SCOPES = "oauth2.required_scopes", "M4_OAUTH2_REQUIRED_SCOPES", Some("read:mimic-data"), false,
         "The scopes every call needs.";
     OAUTH2_TOOL_SCOPES = "oauth2.tool_scopes", "M4_OAUTH2_TOOL_SCOPES", None, false,
         "Scopes needed on top, per tool or per `dataset:NAME`.";
+    OAUTH2_SCOPE_CLAIMS = "oauth2.scope_claims", "M4_OAUTH2_SCOPE_CLAIMS", None, false,
+        "The claims that grant scopes besides `scope` and `scp`.";
+    OAUTH2_SUBJECT_CLAIMS = "oauth2.subject_claims", "M4_OAUTH2_SUBJECT_CLAIMS", Some("sub"), false,
+        "The claims that name the subject, the first present one counts.";
+    OAUTH2_ALGORITHMS = "oauth2.algorithms", "M4_OAUTH2_ALGORITHMS", Some("RS256,ES256"), false,
+        "The signature algorithms a token may use.";
     OAUTH2_JWKS_URL = "oauth2.jwks_url", "M4_OAUTH2_JWKS_URL", None, false,
         "Where the issuer's keys are; discovered from the issuer unless given.";
+    OAUTH2_INTROSPECTION_URL = "oauth2.introspection_url", "M4_OAUTH2_INTROSPECTION_URL", None, false,
+        "Where the issuer is asked about tokens that are no JWTs (RFC 7662); such tokens are refused unless given.";
+    OAUTH2_REQUIRE_AT_JWT = "oauth2.require_at_jwt", "M4_OAUTH2_REQUIRE_AT_JWT", Some("false"), false,
+        "Whether only tokens typed `at+jwt` are accepted.";
+    OAUTH2_ACCEPT_ID_TOKENS = "oauth2.accept_id_tokens", "M4_OAUTH2_ACCEPT_ID_TOKENS", Some("false"), false,
+        "Whether ID tokens count as access tokens.";
+    OAUTH2_SCOPE_HIERARCHY = "oauth2.scope_hierarchy", "M4_OAUTH2_SCOPE_HIERARCHY", None, false,
+        "Scopes that include others.";
     OAUTH2_JWKS_CACHE_TTL = "oauth2.jwks_cache_ttl", "M4_OAUTH2_JWKS_CACHE_TTL", Some("3600"), false,
         "How long fetched keys stay fresh; an issuer may shorten it to a minute.";
     OAUTH2_JWKS_STALE_FOR = "oauth2.jwks_stale_for", "M4_OAUTH2_JWKS_STALE_FOR", Some("24h"), false,
@@ -84,6 +100,10 @@ settings! {
         "This server's own client ID at the issuer.";
     OAUTH2_CLIENT_SECRET = "oauth2.client_secret", "M4_OAUTH2_CLIENT_SECRET", None, true,
         "The secret that goes with the client ID.";
+    OAUTH2_CLIENT_KEY_FILE = "oauth2.client_key_file", "M4_OAUTH2_CLIENT_KEY_FILE", None, false,
+        "A private key (PKCS #8 PEM) this server authenticates with instead of a secret.";
+    OAUTH2_CLIENT_AUTH = "oauth2.client_auth", "M4_OAUTH2_CLIENT_AUTH", Some("client_secret_basic"), false,
+        "How this server authenticates: `client_secret_basic`, `client_secret_post` or `private_key_jwt`.";
     OAUTH2_VALIDATE_EXP = "oauth2.validate_exp", "M4_OAUTH2_VALIDATE_EXP", Some("true"), false,
         "Whether expired tokens are refused.";
     OAUTH2_VALIDATE_AUD = "oauth2.validate_aud", "M4_OAUTH2_VALIDATE_AUD", Some("true"), false,
@@ -92,8 +112,6 @@ settings! {
         "Whether tokens of other issuers are refused.";
     OAUTH2_LEEWAY = "oauth2.leeway", "M4_OAUTH2_LEEWAY", Some("60"), false,
         "How far the issuer's clock and this one may differ.";
-    OAUTH2_ALGORITHMS = "oauth2.algorithms", "M4_OAUTH2_ALGORITHMS", Some("RS256,ES256"), false,
-        "The signature algorithms a token may use.";
     OAUTH2_RATE_LIMIT_ENABLED = "oauth2.rate_limit_enabled", "M4_OAUTH2_RATE_LIMIT_ENABLED", Some("true"), false,
         "Whether calls are limited per subject.";
     OAUTH2_RATE_LIMIT_REQUESTS = "oauth2.rate_limit_requests", "M4_OAUTH2_RATE_LIMIT_REQUESTS", Some("100"), false,
@@ -102,6 +120,8 @@ settings! {
         "The length of the window.";
     OAUTH2_RATE_LIMIT_STORE = "oauth2.rate_limit_store", "M4_OAUTH2_RATE_LIMIT_STORE", Some("memory"), true,
         "Where the limit is counted: `memory` or `redis://…`.";
+    OAUTH2_RATE_LIMIT_TOOLS = "oauth2.rate_limit_tools", "M4_OAUTH2_RATE_LIMIT_TOOLS", None, false,
+        "Limits per subject and tool beside that: `execute_query=20/60`, separated by semicolons.";
     OAUTH2_TOKEN = "oauth2.token", "M4_OAUTH2_TOKEN", None, true,
         "The caller's access token on stdio and in the terminal.";
     OAUTH2_TOKEN_FILE = "oauth2.token_file", "M4_OAUTH2_TOKEN_FILE", None, false,

@@ -64,16 +64,20 @@ fn nothing_given_means_disabled_without_a_word() {
 #[test]
 fn the_quick_set_up_gives_the_documented_defaults() {
     let auth = enabled(complete_and(&[]));
-    assert_eq!(auth.issuer.as_str(), "https://issuer.example/");
-    assert_eq!(auth.audiences, ["m4-api"]);
-    assert_eq!(auth.scopes.base.to_string(), "read:mimic-data");
+    let [issuer] = &auth.issuers[..] else { panic!("{:?}", auth.issuers) };
+    assert_eq!(issuer.issuer.as_str(), "https://issuer.example/");
+    assert_eq!(issuer.audiences, ["m4-api"]);
+    assert_eq!(issuer.audience_claim, "aud");
+    assert_eq!(issuer.scopes.base.to_string(), "read:mimic-data");
+    assert_eq!(issuer.subject_claims, ["sub"]);
+    assert!(issuer.scope_claims.is_empty() && !issuer.require_at_jwt && !issuer.accept_id_tokens);
+    assert_eq!(issuer.algorithms, auth_core::algorithm::Algorithm::DEFAULT);
     assert_eq!(auth.jwks_cache_ttl.as_secs(), 3600);
     assert_eq!(auth.leeway.as_secs(), 60);
-    assert_eq!(auth.algorithms, auth_core::algorithm::Algorithm::DEFAULT);
     assert_eq!(auth.validate, auth::Validate { exp: true, aud: true, iss: true });
     let limit = auth.rate_limit.unwrap();
     assert_eq!((limit.requests.get(), limit.window.as_secs()), (100, 3600));
-    assert!(auth.jwks_url.is_none() && auth.client.is_none() && !auth.debug);
+    assert!(issuer.jwks_url.is_none() && auth.client.is_none() && !auth.debug);
 }
 
 #[test]
@@ -156,7 +160,7 @@ fn m3_names_work_and_are_warned_about() {
         "M3_OAUTH2_AUDIENCE is deprecated and ignored: another variable sets M4_OAUTH2_AUDIENCE"
     );
     assert_eq!(warnings[1], "M3_OAUTH2_ENABLED is deprecated: rename it to M4_OAUTH2_ENABLED");
-    assert_eq!(enabled(config).audiences, ["new"]);
+    assert_eq!(enabled(config).issuers[0].audiences, ["new"]);
 }
 
 #[test]
@@ -184,7 +188,7 @@ fn the_file_can_say_everything_the_environment_can() {
     let leeway = config.shown().iter().find(|shown| shown.setting.key == "oauth2.leeway").unwrap();
     assert_eq!(leeway.origin, Origin::Env("M4_OAUTH2_LEEWAY".into()));
     let auth = enabled(config);
-    assert_eq!(auth.audiences, ["a", "b"]);
+    assert_eq!(auth.issuers[0].audiences, ["a", "b"]);
     assert_eq!(auth.leeway.as_secs(), 6);
     assert!(auth.rate_limit.is_none());
     assert!(auth.client.unwrap().secret.unwrap().matches("s3cr3t"));
@@ -317,6 +321,14 @@ const MISTAKES: &[(&str, &str)] = &[
     ("M4_OAUTH2_LEEWAY", "-1"),
     ("M4_OAUTH2_ALGORITHMS", "HS256"),
     ("M4_OAUTH2_ALGORITHMS", "RS256,none"),
+    ("M4_OAUTH2_AUDIENCE_CLAIM", " "),
+    ("M4_OAUTH2_SCOPE_CLAIMS", ","),
+    ("M4_OAUTH2_SUBJECT_CLAIMS", " , "),
+    ("M4_OAUTH2_REQUIRE_AT_JWT", "at+jwt"),
+    ("M4_OAUTH2_ACCEPT_ID_TOKENS", "perhaps"),
+    ("M4_OAUTH2_SCOPE_HIERARCHY", "admin"),
+    ("M4_OAUTH2_SCOPE_HIERARCHY", "admin="),
+    ("M4_OAUTH2_SCOPE_HIERARCHY", "admin=a;admin=b"),
     ("M4_OAUTH2_RATE_LIMIT_ENABLED", "t"),
     ("M4_OAUTH2_RATE_LIMIT_REQUESTS", "0"),
     ("M4_OAUTH2_RATE_LIMIT_REQUESTS", "1000001"),
@@ -327,3 +339,5 @@ const MISTAKES: &[(&str, &str)] = &[
     ("M4_OAUTH2_DEBUG", "verbose"),
     ("M4_OAUTH2_UNHEARD_OF", "1"),
 ];
+
+mod issuers;

@@ -6,7 +6,7 @@ use std::collections::btree_map::Entry;
 use auth_core::scope::ScopeSet;
 
 use super::layers::Raw;
-use super::parse::{Invalid, brief};
+use super::parse::{self, Invalid, brief};
 use super::setting::nearest;
 
 /// Additional scopes by tool and by dataset.
@@ -19,26 +19,13 @@ pub(crate) struct ToolScopes {
 /// Entries `NAME=SCOPES` separated by semicolons, or a list of them. A tool that does not exist is an error: its entry would
 /// guard nothing while the tool that was meant stayed open.
 pub(crate) fn parse(raw: &Raw) -> Result<ToolScopes, Invalid> {
-    let entries: Vec<&str> = match raw {
-        Raw::Text(text) => text.split(';').collect(),
-        Raw::List(items) => items.iter().map(String::as_str).collect(),
-        Raw::Other(kind) => return Err(Invalid::new(format!("takes text or a list of texts, not {kind}"))),
-    };
+    let form = "write TOOL=SCOPES or dataset:NAME=SCOPES, separated by semicolons";
     let mut parsed = ToolScopes::default();
-    for entry in entries.into_iter().map(str::trim).filter(|entry| !entry.is_empty()) {
-        let (name, scopes) = entry.split_once('=').ok_or_else(|| {
-            Invalid::new(format!("has an entry without `=`: {}", brief(entry)))
-                .hint("write TOOL=SCOPES or dataset:NAME=SCOPES, separated by semicolons")
-        })?;
-        let scopes =
-            ScopeSet::parse(scopes).map_err(|error| Invalid::new(format!("is not usable: {error}")))?;
-        if scopes.is_empty() {
-            return Err(Invalid::new(format!("names no scope for {}", brief(name))));
-        }
-        let (map, name) = match name.trim().strip_prefix("dataset:") {
+    for (name, scopes) in parse::scope_entries(raw, form)? {
+        let (map, name) = match name.strip_prefix("dataset:") {
             Some(dataset) if !dataset.is_empty() => (&mut parsed.datasets, dataset),
             Some(_) => return Err(Invalid::new("has `dataset:` without a name")),
-            None => (&mut parsed.tools, known_tool(name.trim())?),
+            None => (&mut parsed.tools, known_tool(&name)?),
         };
         match map.entry(name.to_owned()) {
             Entry::Vacant(free) => {
@@ -49,7 +36,7 @@ pub(crate) fn parse(raw: &Raw) -> Result<ToolScopes, Invalid> {
             }
         }
     }
-    if parsed == ToolScopes::default() { Err(Invalid::new("names nothing")) } else { Ok(parsed) }
+    Ok(parsed)
 }
 
 fn known_tool(name: &str) -> Result<&str, Invalid> {

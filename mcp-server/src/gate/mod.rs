@@ -7,25 +7,25 @@ pub mod clock;
 mod driver;
 pub mod introspection;
 mod jwks_fetch;
+mod setup;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use auth_core::authenticator::Granted;
 use auth_core::authenticator::{Authenticator, Credential, Decision, NeedsKeys, Refused};
-use auth_core::jwks::{FetchFailed, KeyLifecycle, KeyLookup, KeySet, LifecycleSettings};
-use auth_core::limit::{DEFAULT_CAPACITY, RateLimit, RateLimiter};
-use auth_core::policy::Policy;
+use auth_core::introspection::{Lookup, OpaqueToken};
+use auth_core::jwks::{FetchFailed, KeyLookup};
 use auth_core::rejection::Rejection;
 use auth_core::scope::Access;
 use auth_core::secret::Secret;
 
 use self::clock::Clock;
-use self::driver::{KeyDriver, KeySource as _};
-use self::jwks_fetch::HttpKeySource;
+use self::driver::KeyDriver;
+use self::introspection::IntrospectionClient;
+pub use self::setup::{fetch_keys, policies, unsupported};
 use crate::audit;
-use crate::config::auth::RateLimitStore;
-use crate::config::{AuthConfig, AuthSetting, Config};
+use crate::config::{AuthSetting, Config};
 use crate::error::Explain as _;
 
 /// Decides who may do what.
@@ -33,8 +33,15 @@ use crate::error::Explain as _;
 pub struct Gate {
     authenticator: Authenticator,
     /// One per issuer, in the authenticator's order.
-    keys: Vec<KeyDriver>,
+    issuers: Vec<IssuerDriver>,
     clock: Clock,
+}
+
+/// How one issuer is reached.
+#[derive(Debug)]
+struct IssuerDriver {
+    keys: KeyDriver,
+    introspection: Option<IntrospectionClient>,
 }
 
 impl Gate {
@@ -45,14 +52,16 @@ impl Gate {
         let clock = Clock::start();
         let closed = |detail: String, hint: Option<String>| Self {
             authenticator: Authenticator::misconfigured(detail, hint),
-            keys: Vec::new(),
+            issuers: Vec::new(),
             clock,
         };
         match &config.auth {
             AuthSetting::Misconfigured(errors) => closed(errors.for_callers(), errors.hint()),
-            AuthSetting::Disabled => Self { authenticator: Authenticator::open(), keys: Vec::new(), clock },
-            AuthSetting::Enabled(auth) => match protected(auth, clock) {
-                Ok((authenticator, keys)) => Self { authenticator, keys: vec![keys], clock },
+            AuthSetting::Disabled => {
+                Self { authenticator: Authenticator::open(), issuers: Vec::new(), clock }
+            }
+            AuthSetting::Enabled(auth) => match setup::protected(auth, clock) {
+                Ok((authenticator, issuers)) => Self { authenticator, issuers, clock },
                 Err(detail) => closed(detail, None),
             },
         }
@@ -73,89 +82,64 @@ impl Gate {
         let credential = credential.map_or(Credential::None, |token| Credential::Bearer(token.expose()));
         // Keys can be replaced between the answer and the next decision, hardly twice in a row.
         for _ in 0..ATTEMPTS {
-            let needs = match self.decide_now(credential, access) {
+            match self.decide_now(credential, access) {
                 Decision::Admit(granted) => return Ok(granted),
                 Decision::Reject(refused) => return Err(refused),
-                Decision::NeedsKeys(needs) => needs,
-            };
-            let Some(keys) = self.keys.get(needs.issuer) else {
-                return Err(needs.unknown(Duration::ZERO).into());
-            };
-            match keys.obtain(needs.query.clone()).await {
-                KeyLookup::Ready | KeyLookup::NeedsFetch => {}
-                KeyLookup::Unknown { retry_after } => return Err(needs.unknown(retry_after).into()),
-                KeyLookup::Unavailable { failure, retry_after } => {
-                    return Err(NeedsKeys::unavailable(failure, retry_after).into());
+                Decision::NeedsIntrospection { issuer } => {
+                    return self.introspect(issuer, credential, access).await;
                 }
+                Decision::NeedsKeys(needs) => self.obtain(needs).await?,
             }
         }
         Err(NeedsKeys::unavailable(FetchFailed::Unreachable, Duration::ZERO).into())
     }
 
     fn decide_now(&self, credential: Credential<'_>, access: &Access<'_>) -> Decision {
-        let keys = |issuer: usize| self.keys.get(issuer).map_or_else(Arc::default, KeyDriver::snapshot);
+        let keys = |issuer: usize| {
+            self.issuers.get(issuer).map_or_else(Arc::default, |issuer| issuer.keys.snapshot())
+        };
         self.authenticator.decide(credential, access, keys, self.clock.now())
     }
-}
 
-/// What keeps this version from protecting data as configured, in words that name settings and no values.
-pub fn unsupported(auth: &AuthConfig) -> Option<String> {
-    auth.rate_limit.as_ref().and_then(|limit| in_memory(limit).err())
-}
+    /// Waits for a key, or says why there is none.
+    async fn obtain(&self, needs: NeedsKeys) -> Result<(), Rejection> {
+        let Some(issuer) = self.issuers.get(needs.issuer) else { return Err(needs.unknown(Duration::ZERO)) };
+        match issuer.keys.obtain(needs.query.clone()).await {
+            KeyLookup::Ready | KeyLookup::NeedsFetch => Ok(()),
+            KeyLookup::Unknown { retry_after } => Err(needs.unknown(retry_after)),
+            KeyLookup::Unavailable { failure, retry_after } => {
+                Err(NeedsKeys::unavailable(failure, retry_after))
+            }
+        }
+    }
 
-/// The rules for tokens, one per issuer, as the gate applies them.
-pub fn policies(auth: &AuthConfig) -> Vec<Policy> {
-    vec![Policy {
-        audiences: auth.audiences.clone(),
-        scopes: Arc::new(auth.scopes.clone()),
-        algorithms: auth.algorithms.clone(),
-        leeway: auth.leeway,
-        validate_exp: auth.validate.exp,
-        validate_aud: auth.validate.aud,
-        validate_iss: auth.validate.iss,
-        ..Policy::new(auth.issuer.as_str(), "")
-    }]
-}
-
-/// Gets the issuer's keys once, to see whether they can be had and used. Verifies nothing.
-pub async fn fetch_keys(auth: &AuthConfig) -> Result<KeySet, FetchFailed> {
-    let source = key_source(auth).map_err(|_| FetchFailed::Unreachable)?;
-    source.fetch().await
+    /// Decides on a token that only its issuer can read.
+    async fn introspect(
+        &self,
+        issuer: usize,
+        credential: Credential<'_>,
+        access: &Access<'_>,
+    ) -> Result<Granted, Refused> {
+        let client = self.issuers.get(issuer).and_then(|issuer| issuer.introspection.as_ref());
+        let (Some(client), Some(text)) = (client, credential.token()) else {
+            return Err(Rejection::MissingToken.into());
+        };
+        let claims = match client.obtain(OpaqueToken::parse(text)?).await {
+            Lookup::Active(claims) => claims,
+            Lookup::Inactive(reason) => return Err(Rejection::from(reason).into()),
+            Lookup::Unavailable { failure, retry_after } => {
+                return Err(Rejection::IntrospectionUnavailable { failure, retry_after }.into());
+            }
+            Lookup::NeedsRequest => return Err(Rejection::MissingToken.into()),
+        };
+        match self.authenticator.decide_introspected(issuer, &claims, credential, access, self.clock.now()) {
+            Decision::Admit(granted) => Ok(granted),
+            Decision::Reject(refused) => Err(refused),
+            Decision::NeedsKeys(needs) => Err(needs.unknown(Duration::ZERO).into()),
+            Decision::NeedsIntrospection { .. } => Err(Rejection::MissingToken.into()),
+        }
+    }
 }
 
 /// Decisions per call before giving up on keys that keep changing.
 const ATTEMPTS: u32 = 3;
-
-/// The error is for callers: it names settings and no values.
-fn protected(auth: &AuthConfig, clock: Clock) -> Result<(Authenticator, KeyDriver), String> {
-    let limiter = match &auth.rate_limit {
-        None => None,
-        Some(limit) => Some(RateLimiter::new(in_memory(limit)?, DEFAULT_CAPACITY)),
-    };
-    let source =
-        key_source(auth).map_err(|_| "this machine's trusted certificates cannot be loaded".to_owned())?;
-    let settings = LifecycleSettings {
-        ttl: auth.jwks_cache_ttl,
-        stale_for: auth.jwks_stale_for,
-        ..LifecycleSettings::default()
-    };
-    let keys = KeyDriver::spawn(KeyLifecycle::new(settings), source, move || clock.now());
-    Ok((Authenticator::protected(policies(auth), limiter), keys))
-}
-
-fn key_source(auth: &AuthConfig) -> Result<HttpKeySource, reqwest::Error> {
-    let jwks_url = auth.jwks_url.as_ref().map(|url| url.url().clone());
-    HttpKeySource::new(auth.issuer.clone(), jwks_url, auth.algorithms.clone())
-}
-
-/// Limits shared through Redis are configured but not built: counting in memory instead would allow each process the
-/// whole rate, so the gate stays closed and says why.
-fn in_memory(limit: &crate::config::auth::RateLimit) -> Result<RateLimit, String> {
-    match limit.store {
-        RateLimitStore::Memory => Ok(RateLimit { requests: limit.requests, window: limit.window }),
-        RateLimitStore::Redis(_) => {
-            Err("M4_OAUTH2_RATE_LIMIT_STORE names Redis, which this version does not support; use memory"
-                .into())
-        }
-    }
-}

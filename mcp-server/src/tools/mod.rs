@@ -55,7 +55,7 @@ impl Toolbox {
         };
         if let AuthSetting::Enabled(auth) = &config.auth {
             let registry = Registry::open(&config.locations.data_dir);
-            for name in registry.unknown(auth.scopes.datasets.keys()) {
+            for name in registry.unknown(auth.guarded_datasets()) {
                 tracing::warn!(target: "m4::config", "M4_OAUTH2_TOOL_SCOPES guards dataset {name}, which does not exist");
             }
         }

@@ -167,6 +167,12 @@ impl MockIssuer {
         self.state.rotate(old);
     }
 
+    /// Replaces the keys of this kind by a new one under a key id that another issuer may use too, as issuers do that
+    /// number their keys.
+    pub fn replace_key(&self, kind: KeyKind, kid: &str) {
+        self.state.replace_key(kind, kid);
+    }
+
     /// Makes an endpoint fail from now on; `None` mends it.
     pub fn fail(&self, endpoint: Endpoint, fault: impl Into<Option<Fault>>) {
         self.state.set_fault(endpoint, fault.into());

@@ -162,6 +162,14 @@ impl State {
         changing.published = fresh;
     }
 
+    pub(crate) fn replace_key(&self, kind: KeyKind, kid: &str) {
+        let mut key = SigningKey::generate(kind);
+        kid.clone_into(&mut key.kid);
+        let mut changing = self.changing();
+        changing.published.retain(|key| key.kind != kind);
+        changing.published.insert(0, Arc::new(key));
+    }
+
     pub(crate) fn jwks(&self) -> Value {
         let keys: Vec<Value> = self.changing().published.iter().map(|key| key.jwk()).collect();
         json!({ "keys": keys })

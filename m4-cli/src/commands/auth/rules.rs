@@ -43,10 +43,10 @@ impl<'a> Rules<'a> {
     }
 
     /// Asks one issuer, by its place, for its keys.
-    pub(super) fn fetch_keys(&self, _place: usize) -> Result<Fetched, Failure> {
+    pub(super) fn fetch_keys(&self, place: usize) -> Result<Fetched, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::io("the issuer was not asked", "try again", error))?;
-        let outcome = runtime.block_on(gate::fetch_keys(self.auth));
+        let outcome = runtime.block_on(gate::fetch_keys(&self.auth.issuers[place]));
         Ok(Fetched { outcome, at: self.now() })
     }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use mcp_server::config::{AuthSetting, Config, Problem};
+use mcp_server::config::{AuthSetting, Config, IssuerConfig, Problem};
 use mcp_server::gate;
 
 use super::finding::Finding;
@@ -39,10 +39,7 @@ fn auth(config: &Config) -> Vec<Finding> {
                     .because("until this is mended nobody gets data")
                     .mend("change that setting"),
             ],
-            None => vec![Finding::ok(
-                "oauth2",
-                format!("enabled, issuer {}, audience {}", auth.issuer, auth.audiences.join(", ")),
-            )],
+            None => auth.issuers.iter().map(accepted).collect(),
         },
         AuthSetting::Disabled => vec![Finding::ok("oauth2", "disabled: every caller is let in")],
         AuthSetting::Misconfigured(errors) => errors
@@ -51,6 +48,11 @@ fn auth(config: &Config) -> Vec<Finding> {
             .map(|problem| mistake("oauth2", problem).because("until this is mended nobody gets data"))
             .collect(),
     }
+}
+
+fn accepted(issuer: &IssuerConfig) -> Finding {
+    let audiences = issuer.audiences.join(", ");
+    Finding::ok("oauth2", format!("enabled, issuer {}, audience {audiences}", issuer.issuer))
 }
 
 fn mistake(check: &'static str, problem: &Problem) -> Finding {

@@ -20,7 +20,7 @@ pub(super) fn check(config: &Config) -> Vec<Finding> {
         })
         .collect();
     if let AuthSetting::Enabled(auth) = &config.auth {
-        findings.extend(registry.unknown(auth.scopes.datasets.keys()).map(|name| {
+        findings.extend(registry.unknown(auth.guarded_datasets()).map(|name| {
             Finding::warn(
                 "datasets",
                 format!("M4_OAUTH2_TOOL_SCOPES guards dataset {name}, which does not exist"),

@@ -1,39 +1,47 @@
-//! Looks at the issuer: whether its keys can be had, and which of them verify tokens here.
+//! Looks at each issuer: whether its keys can be had, and which of them verify tokens here.
 
 use std::collections::BTreeSet;
 
-use mcp_server::config::{AuthSetting, Config};
+use auth_core::jwks::{FetchFailed, KeySet};
+use mcp_server::config::{AuthSetting, Config, IssuerConfig};
 use mcp_server::gate;
 
 use super::finding::Finding;
 
-pub(super) fn check(config: &Config) -> Option<Finding> {
-    let AuthSetting::Enabled(auth) = &config.auth else { return None };
+/// One finding per issuer; none while OAuth2 is off.
+pub(super) fn check(config: &Config) -> Vec<Finding> {
+    let AuthSetting::Enabled(auth) = &config.auth else { return Vec::new() };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            return Some(Finding::fail("issuer", "the issuer was not asked").because(error.to_string()));
+            return vec![Finding::fail("issuer", "no issuer was asked").because(error.to_string())];
         }
     };
-    Some(match runtime.block_on(gate::fetch_keys(auth)) {
-        Err(failure) => Finding::fail("issuer", failure.to_string())
-            .because("no token can be verified without the issuer's keys")
-            .mend("check the network path to it, M4_OAUTH2_ISSUER_URL and M4_OAUTH2_JWKS_URL"),
-        Ok(keys) => {
-            let algorithms: BTreeSet<_> =
-                keys.keys().flat_map(|key| key.algorithms().collect::<Vec<_>>()).collect();
-            let algorithms: Vec<String> = algorithms.iter().map(ToString::to_string).collect();
-            match keys.keys().count() {
-                0 => Finding::fail("issuer", "none of the issuer's keys can be used")
-                    .because(skipped(&keys))
-                    .mend("allow an algorithm of the issuer's in M4_OAUTH2_ALGORITHMS"),
-                count => Finding::ok("issuer", format!("{count} usable keys ({})", algorithms.join(", "))),
-            }
-        }
-    })
+    let found = |issuer| finding(issuer, runtime.block_on(gate::fetch_keys(issuer)));
+    auth.issuers.iter().map(found).collect()
 }
 
-fn skipped(keys: &auth_core::jwks::KeySet) -> String {
+fn finding(issuer: &IssuerConfig, answer: Result<KeySet, FetchFailed>) -> Finding {
+    let name = &issuer.issuer;
+    let keys = match answer {
+        Ok(keys) => keys,
+        Err(failure) => {
+            return Finding::fail("issuer", format!("{name}: {failure}"))
+                .because("none of its tokens can be verified without its keys")
+                .mend("check the network path to it, its issuer_url and its jwks_url");
+        }
+    };
+    let algorithms: BTreeSet<_> = keys.keys().flat_map(|key| key.algorithms().collect::<Vec<_>>()).collect();
+    let algorithms: Vec<String> = algorithms.iter().map(ToString::to_string).collect();
+    match keys.keys().count() {
+        0 => Finding::fail("issuer", format!("{name}: none of its keys can be used"))
+            .because(skipped(&keys))
+            .mend("allow an algorithm of this issuer's in M4_OAUTH2_ALGORITHMS"),
+        count => Finding::ok("issuer", format!("{name}: {count} usable keys ({})", algorithms.join(", "))),
+    }
+}
+
+fn skipped(keys: &KeySet) -> String {
     let reason =
         |skipped: &auth_core::jwks::Skipped| format!("key {}: {}", skipped.index + 1, skipped.reason);
     let reasons: Vec<String> = keys.skipped().iter().map(reason).collect();
@@ -56,9 +64,10 @@ mod tests {
             ("M4_OAUTH2_ISSUER_URL", "http://127.0.0.1:1"),
             ("M4_OAUTH2_AUDIENCE", "m4-api"),
         ];
-        let finding = check(&Config::load(&Environment::from_pairs(on), &Flags::new())).unwrap();
-        assert_eq!(finding.status, Status::Fail);
-        assert_eq!(finding.what, "the issuer cannot be reached");
-        assert_eq!(check(&Config::load(&Environment::from_pairs([("HOME", "/")]), &Flags::new())), None);
+        let findings = check(&Config::load(&Environment::from_pairs(on), &Flags::new()));
+        assert_eq!(findings.len(), 1);
+        assert_eq!(findings[0].status, Status::Fail);
+        assert_eq!(findings[0].what, "http://127.0.0.1:1: the issuer cannot be reached");
+        assert_eq!(check(&Config::load(&Environment::from_pairs([("HOME", "/")]), &Flags::new())), []);
     }
 }
