@@ -1,6 +1,7 @@
 //! Integration tests: the real binaries and the mock issuer, from the outside.
 #![expect(clippy::unwrap_used, reason = "a helper that fails ends the test that called it")]
 
+mod auth_check;
 mod cli;
 mod client;
 mod config_claude;
@@ -19,3 +20,4 @@ mod refusals;
 mod setup;
 mod stdio;
 mod tools;
+mod whoami;
