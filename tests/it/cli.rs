@@ -186,7 +186,7 @@ fn the_choice_of_a_backend_is_stored_shown_and_obeyed_by_the_server() {
         match tool {
             "list_datasets" => assert_eq!(reply.structured["backend"], "bigquery"),
             "capabilities" => assert_eq!(reply.structured["backend_available"], false),
-            "set_dataset" => assert!(!reply.is_error),
+            "set_dataset" | "whoami" => assert!(!reply.is_error),
             _ => assert_eq!(
                 reply.refusal(),
                 format!("Error: {SAYS}\nHint: switch to the local one: m4 backend duckdb"),

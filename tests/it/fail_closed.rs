@@ -5,11 +5,13 @@ use m4_tests::server::RawServer;
 use serde_json::json;
 
 use crate::setup::{
-    COUNT_PATIENTS, DEADLINE, call, every_tool, issuer, present, protected, sql, with_sample,
+    COUNT_PATIENTS, DEADLINE, RESOURCES, call, every_tool, issuer, present, protected, refusal_to_read, sql,
+    with_sample,
 };
 use m4_tests::issuer::TokenSpec;
 
-/// Starts a server that must serve the protocol and no data; returns the one text that every tool answers with.
+/// Starts a server that must serve the protocol and no data; returns the one text that every tool and
+/// every resource answers with.
 fn refusal_of_every_tool(sandbox: &Sandbox) -> String {
     let mut server = RawServer::spawn(sandbox).unwrap();
     let hello = server.initialize(DEADLINE).unwrap();
@@ -20,6 +22,9 @@ fn refusal_of_every_tool(sandbox: &Sandbox) -> String {
         .into_iter()
         .map(|(tool, arguments)| call(&mut server, tool, arguments).refusal().to_owned())
         .collect();
+    let listed = server.request("resources/list", &json!({}), DEADLINE).unwrap();
+    assert_eq!(listed["result"]["resources"].as_array().unwrap().len(), RESOURCES.len());
+    texts.extend(RESOURCES.map(|uri| refusal_to_read(&mut server, uri)));
     texts.dedup();
     assert_eq!(texts.len(), 1, "{texts:?}");
     texts.remove(0)

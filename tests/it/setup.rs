@@ -16,16 +16,20 @@ use serde_json::{Value, json};
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Every tool, with arguments it accepts.
-pub(crate) fn every_tool() -> [(&'static str, Value); 6] {
+pub(crate) fn every_tool() -> [(&'static str, Value); 7] {
     [
         ("list_datasets", json!({})),
         ("get_database_schema", json!({})),
         ("get_table_info", json!({ "table_name": "mimiciv_hosp.patients" })),
         ("execute_query", json!({ "sql_query": COUNT_PATIENTS })),
         ("capabilities", json!({})),
+        ("whoami", json!({})),
         ("set_dataset", json!({ "dataset_name": "mimic-iv-sample" })),
     ]
 }
+
+/// Every resource.
+pub(crate) const RESOURCES: [&str; 2] = ["m4://capabilities", "m4://whoami"];
 
 /// Answers 100 on the sample dataset and on the real demo.
 pub(crate) const COUNT_PATIENTS: &str = "SELECT count(*) AS n FROM mimiciv_hosp.patients";
@@ -199,6 +203,26 @@ pub(crate) fn skip(what: &str) {
 #[expect(clippy::needless_pass_by_value, reason = "arguments are built in the call")]
 pub(crate) fn call(server: &mut RawServer, tool: &str, arguments: Value) -> Reply {
     Reply::of(&server.call_tool(tool, &arguments, DEADLINE).unwrap())
+}
+
+/// Reads a resource; gives its JSON.
+pub(crate) fn read_resource(server: &mut RawServer, uri: &str) -> Value {
+    let answer = server.request("resources/read", &json!({ "uri": uri }), DEADLINE).unwrap();
+    let contents = &answer["result"]["contents"][0];
+    assert_eq!(
+        (&contents["uri"], &contents["mimeType"]),
+        (&json!(uri), &json!("application/json")),
+        "{answer}"
+    );
+    serde_json::from_str(contents["text"].as_str().unwrap()).unwrap()
+}
+
+/// The text with which reading a resource is refused; fails the test when anything of it came back.
+pub(crate) fn refusal_to_read(server: &mut RawServer, uri: &str) -> String {
+    let answer = server.request("resources/read", &json!({ "uri": uri }), DEADLINE).unwrap();
+    assert!(answer["result"].is_null(), "not refused: {answer}");
+    assert_eq!(answer["error"]["code"], -32600, "{answer}");
+    answer["error"]["message"].as_str().unwrap().to_owned()
 }
 
 /// Runs one query.

@@ -47,11 +47,12 @@ fn the_tools_are_those_of_the_python_server_and_read_only() {
             .map(|map| map.keys().cloned().collect())
             .unwrap_or_default()
     };
-    let expected: [&[&str]; 6] = [
+    let expected: [&[&str]; 7] = [
         &[],
         &["dataset"],
         &["table_name", "show_sample", "dataset"],
         &["sql_query", "dataset", "limit"],
+        &[],
         &[],
         &["dataset_name"],
     ];
