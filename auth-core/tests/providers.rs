@@ -114,7 +114,7 @@ fn hold(name: &str) {
     assert!(admitted > 0 && admitted < fixture.tokens.len(), "{name}: a fixture shows both outcomes");
 }
 
-/// The whole decision of a call, as the gate makes it of the same parts.
+/// Key, signature, claims and scopes, judged as the gate does; limits and key binding are the authenticator's.
 fn decide(verifier: &Verifier, keys: &KeySet, text: &str) -> Result<Arc<Principal>, Rejection> {
     let token = UnverifiedToken::parse(text)?;
     let query = verifier.key_query(&token.header()?)?;

@@ -102,6 +102,26 @@ pub fn unsupported(auth: &AuthConfig) -> Option<String> {
     auth.rate_limit.as_ref().and_then(|limit| in_memory(limit).err())
 }
 
+/// The rules for tokens, one per issuer in the configured order, as the gate applies them.
+pub fn policies(auth: &AuthConfig) -> Vec<Policy> {
+    let policy = |issuer: &IssuerConfig| Policy {
+        audiences: issuer.audiences.clone(),
+        audience_claim: issuer.audience_claim.clone(),
+        scopes: Arc::new(issuer.scopes.clone()),
+        scope_claims: issuer.scope_claims.clone(),
+        subject_claims: issuer.subject_claims.clone(),
+        algorithms: issuer.algorithms.clone(),
+        leeway: auth.leeway,
+        require_at_jwt: issuer.require_at_jwt,
+        accept_id_tokens: issuer.accept_id_tokens,
+        validate_exp: auth.validate.exp,
+        validate_aud: auth.validate.aud,
+        validate_iss: auth.validate.iss,
+        ..Policy::new(issuer.issuer.as_str(), "")
+    };
+    auth.issuers.iter().map(policy).collect()
+}
+
 /// Gets an issuer's keys once, to see whether they can be had and used. Verifies nothing.
 pub async fn fetch_keys(issuer: &IssuerConfig) -> Result<KeySet, FetchFailed> {
     let source = key_source(issuer).map_err(|_| FetchFailed::Unreachable)?;
@@ -126,26 +146,7 @@ fn protected(auth: &AuthConfig, clock: Clock) -> Result<(Authenticator, Vec<KeyD
         KeyDriver::spawn(KeyLifecycle::new(settings), source, move || clock.now())
     };
     let keys = sources.into_iter().map(drive).collect();
-    let policies = auth.issuers.iter().map(|issuer| policy(auth, issuer)).collect();
-    Ok((Authenticator::protected(policies, rate_limit), keys))
-}
-
-fn policy(auth: &AuthConfig, issuer: &IssuerConfig) -> Policy {
-    Policy {
-        issuer: issuer.issuer.as_str().to_owned(),
-        audiences: issuer.audiences.clone(),
-        audience_claim: issuer.audience_claim.clone(),
-        scopes: Arc::new(issuer.scopes.clone()),
-        scope_claims: issuer.scope_claims.clone(),
-        subject_claims: issuer.subject_claims.clone(),
-        algorithms: issuer.algorithms.clone(),
-        leeway: auth.leeway,
-        require_at_jwt: issuer.require_at_jwt,
-        accept_id_tokens: issuer.accept_id_tokens,
-        validate_exp: auth.validate.exp,
-        validate_aud: auth.validate.aud,
-        validate_iss: auth.validate.iss,
-    }
+    Ok((Authenticator::protected(policies(auth), rate_limit), keys))
 }
 
 fn key_source(issuer: &IssuerConfig) -> Result<HttpKeySource, reqwest::Error> {
