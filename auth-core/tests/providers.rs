@@ -2,6 +2,7 @@
 //!
 //! Every fixture is one issuer's shape with invented values. Keys are made here; a fixture says how its issuer publishes
 //! them (`jwks`, members on top of the bare key, `null` takes one away) and what its headers look like.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a fixture that makes no sense ends the test")]
 
 #[expect(dead_code, reason = "shared with the unit tests, which use more of it")]
 #[path = "../src/testing.rs"]
@@ -101,7 +102,7 @@ fn hold(name: &str) {
         let outcome = decide(&fixture.verifier(token), &set, &token.text(&KEYS));
         match (outcome, &token.admits, &token.refused) {
             (Ok(principal), Some(admitted), None) => {
-                admitted.compare(&principal, &format!("{name}: {}", token.name))
+                admitted.compare(&principal, &format!("{name}: {}", token.name));
             }
             (Err(rejection), None, Some(message)) => {
                 assert_eq!(rejection.message(), *message, "{name}: {}", token.name);
@@ -113,7 +114,7 @@ fn hold(name: &str) {
     assert!(admitted > 0 && admitted < fixture.tokens.len(), "{name}: a fixture shows both outcomes");
 }
 
-/// The whole decision of a call, as the gate makes it of the same parts.
+/// Key, signature, claims and scopes, judged as the gate does; limits and key binding are the authenticator's.
 fn decide(verifier: &Verifier, keys: &KeySet, text: &str) -> Result<Arc<Principal>, Rejection> {
     let token = UnverifiedToken::parse(text)?;
     let query = verifier.key_query(&token.header()?)?;
@@ -271,8 +272,8 @@ impl Token {
             return text.clone();
         }
         let signer = &keys[self.key.as_str()];
-        let signed = signer.token_with(self.signed_header.as_ref().unwrap_or(&self.header), &self.claims);
-        let (_, signature) = signed.rsplit_once('.').unwrap();
+        let honest = signer.token_with(self.signed_header.as_ref().unwrap_or(&self.header), &self.claims);
+        let (_, signature) = honest.rsplit_once('.').unwrap();
         format!("{}.{signature}", testing::signing_input(&self.header, &self.claims))
     }
 }

@@ -16,7 +16,6 @@ use super::setting::{self, Setting};
 use super::tool_scopes::{self, ToolScopes};
 
 /// One issuer, and the rules for its tokens.
-#[expect(clippy::struct_excessive_bools, reason = "independent switches, each named as its setting")]
 #[derive(Debug, Clone)]
 pub struct IssuerConfig {
     /// The issuer, byte for byte.
@@ -140,7 +139,9 @@ pub(crate) fn combine(
     }
     let all: Vec<Parts> = top_counts.then_some(top).into_iter().chain(tables).collect();
     if required {
-        all.iter().for_each(|parts| parts.require(reader));
+        for parts in &all {
+            parts.require(reader);
+        }
     }
     for (index, parts) in all.iter().enumerate() {
         if parts.issuer.is_some() && all[..index].iter().any(|earlier| earlier.issuer == parts.issuer) {

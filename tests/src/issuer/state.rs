@@ -162,9 +162,9 @@ impl State {
         changing.published = fresh;
     }
 
-    pub(crate) fn replace_key(&self, kind: KeyKind, kid: &str) {
+    pub(crate) fn replace_key(&self, kind: KeyKind, id: &str) {
         let mut key = SigningKey::generate(kind);
-        kid.clone_into(&mut key.kid);
+        id.clone_into(&mut key.kid);
         let mut changing = self.changing();
         changing.published.retain(|key| key.kind != kind);
         changing.published.insert(0, Arc::new(key));
