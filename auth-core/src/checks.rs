@@ -3,7 +3,7 @@
 
 use crate::jwks::{KeyQuery, KeySet, Selection};
 use crate::key::VerifyingKey;
-use crate::rejection::Rejection;
+use crate::rejection::{Malformed, Rejection};
 use crate::token::UnverifiedToken;
 use crate::verify::Verifier;
 
@@ -56,6 +56,13 @@ pub(crate) fn issuer_of(issuers: &[Verifier], token: &UnverifiedToken<'_>) -> Re
     known()
         .position(|issuer| *issuer == found)
         .ok_or_else(|| Rejection::UnknownIssuer { known: known().cloned().collect(), found })
+}
+
+/// Who is to be asked about a text that `malformed` says is no JWT, as a place in `issuers`: it may be a token that this
+/// issuer reads for us.
+pub(crate) fn introspecting(issuers: &[Verifier], malformed: &Rejection) -> Option<usize> {
+    let is_opaque = matches!(malformed, Rejection::Malformed(Malformed::NotThreeParts { .. }));
+    issuers.iter().position(|verifier| verifier.policy().introspection).filter(|_| is_opaque)
 }
 
 /// The key that must have signed; `None` when the set has no such key, which a refresh may bring.

@@ -355,11 +355,11 @@ impl Rejection {
             Self::MissingClaim(_)
             | Self::WrongKind(_)
             | Self::UnknownCriticalHeader { .. }
+            | Self::NotActive { .. }
             | Self::SenderConstrained => "Invalid token",
             Self::Dpop(rejection) => rejection.title(),
             Self::MissingScopes { .. } => "Missing required scopes",
             Self::RateLimited { .. } => "Rate limit exceeded",
-            Self::NotActive { .. } => "Invalid token",
             Self::IntrospectionUnavailable { .. } => "Failed to introspect token",
             Self::KeysUnavailable { .. } => "Failed to fetch JWKS",
             Self::Misconfigured { .. } => "OAuth2 is misconfigured",

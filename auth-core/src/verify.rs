@@ -44,7 +44,8 @@ impl Verifier {
 
     /// Verifies the signature with `key`, then judges the claims at `wall`.
     ///
-    /// No claim is looked at before the signature held.
+    /// No claim is looked at before the signature held. Whether the token is bound to a key (`cnf`) is not judged here but
+    /// at each use, by [`Authenticator::decide`](crate::authenticator::Authenticator::decide).
     pub fn verify(
         &self,
         token: &UnverifiedToken<'_>,

@@ -10,7 +10,7 @@ use crate::introspection::{IntrospectedClaims, OpaqueToken};
 use crate::jwks::{FetchFailed, KeyQuery, KeySnapshot};
 use crate::limit::{RateLimiter, SubjectKey};
 use crate::policy::Policy;
-use crate::rejection::{Malformed, Rejection};
+use crate::rejection::Rejection;
 use crate::scope::Access;
 use crate::time::{Now, UnixTime};
 use crate::token::{Fingerprint, TokenDigest, UnverifiedToken};
@@ -231,7 +231,10 @@ impl Protected {
     ) -> Result<Granted, Stop> {
         check_clock(now.wall)?;
         let text = credential.token().ok_or(Rejection::MissingToken)?;
-        let token = UnverifiedToken::parse(text).map_err(|rejection| self.or_introspection(rejection))?;
+        let token = UnverifiedToken::parse(text).map_err(|malformed| {
+            checks::introspecting(&self.verifiers, &malformed)
+                .map_or_else(|| malformed.into(), Stop::NeedsIntrospection)
+        })?;
         let digest = token.digest();
         let fingerprint = digest.fingerprint();
         let (issuer, verified) =
@@ -254,24 +257,13 @@ impl Protected {
         let digest = OpaqueToken::parse(credential.token().ok_or(Rejection::MissingToken)?)?.digest();
         let fingerprint = digest.fingerprint();
         let refused = |rejection, principal| Refused { rejection, principal, fingerprint: Some(fingerprint) };
-        let verifier = self.verifiers.get(issuer).ok_or(Rejection::MissingToken)?;
+        let rules = self.verifiers.get(issuer).ok_or(Rejection::MissingToken)?;
         let verified =
-            verifier.judge(claims.claims(), now.wall).map_err(|rejection| refused(rejection, None))?;
+            rules.judge(claims.claims(), now.wall).map_err(|rejection| refused(rejection, None))?;
         let principal = verified.principal();
         self.check_use(issuer, principal, credential, &digest, access, now)
             .map_err(|rejection| refused(rejection, Some(principal.clone())))?;
         Ok(Granted { caller: Some((Arc::new(verified), fingerprint)) })
-    }
-
-    /// A text that is no JWT may be a token that one of the issuers reads for us.
-    fn or_introspection(&self, rejection: Rejection) -> Stop {
-        let reader = self.verifiers.iter().position(|verifier| verifier.policy().introspection);
-        match (&rejection, reader) {
-            (Rejection::Malformed(Malformed::NotThreeParts { .. }), Some(issuer)) => {
-                Stop::NeedsIntrospection(issuer)
-            }
-            _ => rejection.into(),
-        }
     }
 
     /// What is checked at every use of a genuine token.

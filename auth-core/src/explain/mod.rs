@@ -45,8 +45,15 @@ pub fn explain<'a>(
     let token = match UnverifiedToken::parse(credential) {
         Ok(token) => token,
         Err(rejection) => {
-            report.fail("format", rejection);
-            return report.finish(None);
+            let reader = checks::introspecting(&verifiers, &rejection);
+            match reader {
+                Some(_) => report.unknown(
+                    "format",
+                    "no JWT; only its issuer can read it, and the server asks at each use",
+                ),
+                None => report.fail("format", rejection),
+            }
+            return report.finish(reader);
         }
     };
     report.pass("format", "three parts".to_owned());
@@ -133,7 +140,7 @@ pub enum Outcome {
     Failed,
     /// It was not made: switched off, or what it needs is not there.
     Skipped,
-    /// It could not be made, because the issuer did not give its keys.
+    /// It could not be made: the issuer did not give its keys, or only the issuer can make it.
     Unknown,
 }
 
@@ -330,6 +337,10 @@ impl Report {
 
     fn skip(&mut self, name: &'static str, why: &str) {
         self.step(name, Outcome::Skipped, why.to_owned(), None);
+    }
+
+    fn unknown(&mut self, name: &'static str, why: &str) {
+        self.step(name, Outcome::Unknown, why.to_owned(), None);
     }
 
     fn fail(&mut self, name: &'static str, rejection: Rejection) {
