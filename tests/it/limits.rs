@@ -3,7 +3,7 @@
 use m4_tests::issuer::TokenSpec;
 use serde_json::json;
 
-use crate::setup::{Guarded, call, issuer, sql, start};
+use crate::setup::{Guarded, call, every_tool, issuer, sql, start};
 
 fn three_a_minute() -> Guarded {
     Guarded::with(issuer(), |sandbox| {
@@ -68,4 +68,32 @@ fn a_restart_forgets_what_was_used_up() {
     assert!(guarded.count(TokenSpec::new()).is_error);
     let mut restarted = start(&guarded.sandbox);
     assert!(!sql(&mut restarted, "SELECT 1").is_error);
+}
+
+#[test]
+fn a_tool_can_have_a_rate_of_its_own_and_the_others_do_not_pay_for_it() {
+    let mut guarded =
+        Guarded::with(issuer(), |sandbox| sandbox.with("M4_OAUTH2_RATE_LIMIT_TOOLS", "execute_query=1/60"));
+    assert!(!guarded.count(TokenSpec::new()).is_error);
+    let refused = guarded.count(TokenSpec::new());
+    assert!(refused.refusal().starts_with("Error: Rate limit exceeded: try again in "), "{}", refused.text);
+    assert!(!call(&mut guarded.server, "list_datasets", json!({})).is_error);
+    assert!(!guarded.count(TokenSpec::new().subject("bob")).is_error, "the rate is each subject's own");
+}
+
+#[test]
+fn a_rate_for_a_tool_that_does_not_exist_admits_nobody() {
+    let mut guarded = Guarded::with(issuer(), |sandbox| {
+        sandbox.with("M4_OAUTH2_RATE_LIMIT_TOOLS", "execute_query=1/60;execute_qury=1/60")
+    });
+    guarded.present(&guarded.issuer.mint(TokenSpec::new()));
+    for (tool, arguments) in every_tool() {
+        let reply = call(&mut guarded.server, tool, arguments);
+        let (message, hint) = reply.refusal().split_once("\nHint: ").unwrap();
+        assert!(
+            message.starts_with("Error: OAuth2 is misconfigured: M4_OAUTH2_RATE_LIMIT_TOOLS "),
+            "{message}"
+        );
+        assert!(message.contains("execute_qury") && hint.contains("execute_query"), "{}", reply.text);
+    }
 }
