@@ -1,6 +1,7 @@
 //! The rate limit per subject.
 
 use m4_tests::issuer::TokenSpec;
+use m4_tests::sandbox::Sandbox;
 use serde_json::json;
 
 use crate::setup::{Guarded, call, every_tool, issuer, sql, start};
@@ -22,7 +23,7 @@ fn the_call_after_the_last_allowed_one_is_refused_with_the_time_to_wait() {
     let wait = message.strip_prefix("Error: Rate limit exceeded: try again in ").unwrap();
     let seconds: u32 = wait.trim_end_matches('s').trim_end_matches(" second").parse().unwrap();
     assert!((1..=60).contains(&seconds), "{message}");
-    assert!(hint.starts_with("Wait ") && hint.contains("M4_OAUTH2_RATE_LIMIT_REQUESTS"), "{hint}");
+    assert!(hint.starts_with("Wait ") && hint.contains("M4_OAUTH2_RATE_LIMIT_…"), "{hint}");
 }
 
 #[test]
@@ -84,7 +85,7 @@ fn a_tool_can_have_a_rate_of_its_own_and_the_others_do_not_pay_for_it() {
 #[test]
 fn a_rate_for_a_tool_that_does_not_exist_admits_nobody() {
     let mut guarded = Guarded::with(issuer(), |sandbox| {
-        sandbox.with("M4_OAUTH2_RATE_LIMIT_TOOLS", "execute_query=1/60;execute_qury=1/60")
+        sandbox.with("M4_OAUTH2_RATE_LIMIT_TOOLS", "execute_query=1/60, execute_qury=1/60")
     });
     guarded.present(&guarded.issuer.mint(TokenSpec::new()));
     for (tool, arguments) in every_tool() {
@@ -95,5 +96,28 @@ fn a_rate_for_a_tool_that_does_not_exist_admits_nobody() {
             "{message}"
         );
         assert!(message.contains("execute_qury") && hint.contains("execute_query"), "{}", reply.text);
+    }
+}
+
+#[test]
+fn rates_of_several_tools_are_written_with_commas_or_as_a_list() {
+    let both = "oauth2.rate_limit_tools = ['execute_query=1/60', 'list_datasets=2/60']";
+    let variable = |sandbox: Sandbox| {
+        sandbox.with("M4_OAUTH2_RATE_LIMIT_TOOLS", "execute_query=1/60, list_datasets=2/60")
+    };
+    let file = |sandbox: Sandbox| {
+        std::fs::write(sandbox.config_dir().join("config.toml"), both).unwrap();
+        sandbox
+    };
+    for mut guarded in [Guarded::with(issuer(), variable), Guarded::with(issuer(), file)] {
+        guarded.present(&guarded.issuer.mint(TokenSpec::new()));
+        for (tool, arguments, allowed) in
+            [("execute_query", json!({ "sql_query": "SELECT 1" }), 1), ("list_datasets", json!({}), 2)]
+        {
+            let mut refused = || call(&mut guarded.server, tool, arguments.clone()).is_error;
+            let admitted = (0..4).take_while(|_| !refused()).count();
+            assert_eq!(admitted, allowed, "{tool}");
+        }
+        assert!(!call(&mut guarded.server, "capabilities", json!({})).is_error);
     }
 }
