@@ -8,6 +8,7 @@ mod config_claude;
 mod credentials;
 mod fail_closed;
 mod gate;
+mod introspection;
 mod issuer;
 mod json_schema;
 mod keys;

@@ -225,12 +225,11 @@ fn client_auth_method(raw: &Raw) -> Result<ClientAuthMethod, Invalid> {
 
 fn tool_limits(raw: &Raw) -> Result<ToolLimits, Invalid> {
     let text = match raw {
-        Raw::List(items) => items.join(";"),
+        Raw::List(items) => items.join(","),
         other => parse::text(other)?,
     };
     let limits: ToolLimits = text.parse().map_err(|error: auth_core::limit::InvalidToolLimits| {
-        Invalid::new(format!("is not usable: {error}"))
-            .hint("write TOOL=CALLS/SECONDS, separated by semicolons")
+        Invalid::new(format!("is not usable: {error}")).hint("write TOOL=CALLS/SECONDS, separated by commas")
     })?;
     if let Some((tool, _)) = limits.iter().find(|(tool, _)| !TOOLS.contains(tool)) {
         return Err(Invalid::new(format!("names a tool that does not exist, {}", parse::brief(tool)))

@@ -44,7 +44,7 @@ struct Grant {
 }
 
 /// An error answer of RFC 6749 §5.2 or RFC 8707 §2.
-struct Refusal {
+pub(super) struct Refusal {
     error: &'static str,
     description: &'static str,
     /// Whether the client tried HTTP Basic, which a 401 must then name.
@@ -86,10 +86,10 @@ impl Grant {
 }
 
 /// The parameters of a request body.
-struct Form(Vec<(String, String)>);
+pub(super) struct Form(Vec<(String, String)>);
 
 impl Form {
-    fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Self, Refusal> {
+    pub(super) fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Self, Refusal> {
         let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let media_type = content_type.and_then(|value| value.split(';').next()).unwrap_or_default();
         if !media_type.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded") {
@@ -103,7 +103,7 @@ impl Form {
     }
 
     /// RFC 6749 §3.2: parameters without a value count as absent, and none may come twice.
-    fn one(&self, name: &str) -> Result<Option<&str>, Refusal> {
+    pub(super) fn one(&self, name: &str) -> Result<Option<&str>, Refusal> {
         let mut values = self.all(name).filter(|value| !value.is_empty());
         let first = values.next();
         match values.next() {
@@ -114,7 +114,7 @@ impl Form {
 }
 
 /// `client_secret_basic` or `client_secret_post` (RFC 6749 §2.3.1), not both.
-fn authenticate(state: &State, headers: &HeaderMap, form: &Form) -> Result<(), Refusal> {
+pub(super) fn authenticate(state: &State, headers: &HeaderMap, form: &Form) -> Result<(), Refusal> {
     let (id, secret, basic) = match headers.get(header::AUTHORIZATION) {
         Some(value) => {
             if form.one("client_secret")?.is_some() {
@@ -154,12 +154,12 @@ fn form_decoded(text: &str) -> String {
     form_urlencoded::parse(text.as_bytes()).map(|(key, _)| key.into_owned()).next().unwrap_or_default()
 }
 
-fn refusal(error: &'static str, description: &'static str) -> Refusal {
+pub(super) fn refusal(error: &'static str, description: &'static str) -> Refusal {
     Refusal { error, description, basic: false }
 }
 
 impl Refusal {
-    fn into_response(self) -> Response {
+    pub(super) fn into_response(self) -> Response {
         let status = match self.error {
             "invalid_client" => StatusCode::UNAUTHORIZED,
             _ => StatusCode::BAD_REQUEST,
@@ -174,8 +174,8 @@ impl Refusal {
     }
 }
 
-/// RFC 6749 §5.1: whatever holds a token is not stored.
-fn uncached(status: StatusCode, body: serde_json::Value) -> Response {
+/// RFC 6749 §5.1: whatever holds a token, or says what one means, is not stored.
+pub(super) fn uncached(status: StatusCode, body: serde_json::Value) -> Response {
     let headers = [(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")];
     (status, headers, Json(body)).into_response()
 }

@@ -1,4 +1,5 @@
-//! A mock OAuth 2 issuer on the loopback interface: discovery, key set, client-credentials grant, and a control API.
+//! A mock OAuth 2 issuer on the loopback interface: discovery, key set, client-credentials grant, introspection, and a
+//! control API.
 //!
 //! It has no users, no sessions and no secrets worth keeping: whoever reaches its port gets any token from it.
 //!
@@ -9,6 +10,7 @@ pub mod command;
 mod control;
 mod forge;
 mod grant;
+mod introspection;
 mod keys;
 mod routes;
 mod state;
@@ -47,7 +49,7 @@ pub struct Options {
     pub keys: Vec<KeyKind>,
     /// Whether `{issuer}/.well-known/jwks.json` is served besides the address that the metadata names.
     pub well_known_jwks: bool,
-    /// The one client of the token endpoint.
+    /// The one client of the token and introspection endpoints.
     pub client_id: String,
     /// Its secret.
     pub client_secret: String,

@@ -13,7 +13,7 @@ use axum::routing::{get, post};
 use serde_json::{Value, json};
 
 use super::state::{Endpoint, Fault, OVERSIZE_BYTES, State};
-use super::{control, grant};
+use super::{control, grant, introspection};
 
 /// Every route of an issuer whose identifier has this path.
 pub(crate) fn router(state: &Arc<State>, issuer_path: &str) -> Router {
@@ -41,10 +41,14 @@ pub(crate) fn router(state: &Arc<State>, issuer_path: &str) -> Router {
         .route(&format!("{path}/.well-known/jwks.json"), get(well_known_key_set))
         .route_layer(behave(Endpoint::Jwks));
     let token = Router::new().route("/token", post(grant::token)).route_layer(behave(Endpoint::Token));
+    let introspection = Router::new()
+        .route("/introspect", post(introspection::introspect))
+        .route_layer(behave(Endpoint::Introspection));
     Router::new()
         .merge(metadata)
         .merge(keys)
         .merge(token)
+        .merge(introspection)
         .nest("/control", control::router())
         .with_state(state.clone())
 }
@@ -77,6 +81,8 @@ async fn metadata(Shared(state): Shared<Arc<State>>) -> Json<Value> {
         "jwks_uri": state.jwks_uri(),
         "token_endpoint": state.token_endpoint(),
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "introspection_endpoint": state.introspection_endpoint(),
+        "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
         "grant_types_supported": ["client_credentials"],
         "response_types_supported": [],
         "scopes_supported": scopes,

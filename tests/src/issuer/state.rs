@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::forge::{Materials, forge, sign};
 use super::keys::{KeyKind, SigningKey};
-use super::token::{Defaults, TokenSpec};
+use super::token::{Defaults, TokenSpec, random_id};
 use crate::ambient;
 
 /// An endpoint whose behaviour can be changed and whose requests are counted.
@@ -22,6 +22,8 @@ pub enum Endpoint {
     Discovery,
     /// The token endpoint.
     Token,
+    /// The introspection endpoint.
+    Introspection,
 }
 
 /// A way to fail.
@@ -47,6 +49,8 @@ pub struct Counters {
     pub discovery: u64,
     /// Requests to the token endpoint.
     pub token: u64,
+    /// Requests to the introspection endpoint.
+    pub introspection: u64,
 }
 
 /// What a rotation does with the keys that signed until now.
@@ -58,7 +62,7 @@ pub enum OldKeys {
     Drop,
 }
 
-/// A registered client of the token endpoint.
+/// A registered client of the token and introspection endpoints.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
     pub(crate) id: String,
@@ -81,6 +85,8 @@ struct Changing {
     delays: BTreeMap<Endpoint, Duration>,
     counters: Counters,
     well_known_jwks: bool,
+    /// What introspection answers about each opaque token.
+    opaque: BTreeMap<String, Value>,
 }
 
 impl State {
@@ -98,6 +104,7 @@ impl State {
             delays: BTreeMap::new(),
             counters: Counters::default(),
             well_known_jwks,
+            opaque: BTreeMap::new(),
         };
         Self { origin, defaults, client, changing: Mutex::new(changing) }
     }
@@ -109,6 +116,10 @@ impl State {
 
     pub(crate) fn token_endpoint(&self) -> String {
         format!("{}/token", self.origin)
+    }
+
+    pub(crate) fn introspection_endpoint(&self) -> String {
+        format!("{}/introspect", self.origin)
     }
 
     pub(crate) fn mint(&self, spec: &TokenSpec) -> String {
@@ -175,6 +186,20 @@ impl State {
         json!({ "keys": keys })
     }
 
+    pub(crate) fn issue_opaque(&self, answer: Value) -> String {
+        let token = random_id();
+        self.changing().opaque.insert(token.clone(), answer);
+        token
+    }
+
+    pub(crate) fn revoke_opaque(&self, token: &str) {
+        self.changing().opaque.remove(token);
+    }
+
+    pub(crate) fn opaque(&self, token: &str) -> Option<Value> {
+        self.changing().opaque.get(token).cloned()
+    }
+
     pub(crate) fn set_fault(&self, endpoint: Endpoint, fault: Option<Fault>) {
         let faults = &mut self.changing().faults;
         match fault {
@@ -202,6 +227,7 @@ impl State {
             Endpoint::Jwks => changing.counters.jwks += 1,
             Endpoint::Discovery => changing.counters.discovery += 1,
             Endpoint::Token => changing.counters.token += 1,
+            Endpoint::Introspection => changing.counters.introspection += 1,
         }
         let delay = changing.delays.get(&endpoint).copied().unwrap_or_default();
         (delay, changing.faults.get(&endpoint).copied())

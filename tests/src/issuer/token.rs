@@ -290,7 +290,8 @@ fn object(value: Value) -> Map<String, Value> {
     }
 }
 
-fn random_id() -> String {
+/// 96 random bits as text.
+pub(crate) fn random_id() -> String {
     let mut bytes = [0; 12];
     aws_lc_rs::rand::fill(&mut bytes).expect("the operating system gives random bytes");
     URL_SAFE_NO_PAD.encode(bytes)
