@@ -36,6 +36,8 @@ pub mod key;
 pub mod limit;
 pub mod oauth;
 pub mod policy;
+#[cfg(test)]
+mod properties;
 pub mod rejection;
 pub mod scope;
 pub mod secret;
