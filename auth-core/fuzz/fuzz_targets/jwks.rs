@@ -9,7 +9,8 @@ use serde_json::Value;
 
 fuzz_target!(init: plant(&Signers::fixed().jwks_seeds()), |data: &[u8]| {
     let Ok(set) = KeySet::parse(data, &Algorithm::ALL) else { return };
-    let document: Value = serde_json::from_slice(data).expect("what was parsed is JSON");
+    // Members that nobody reads may hold what strict JSON does not allow: broken UTF-8, numbers past all bounds.
+    let Ok(document) = serde_json::from_slice::<Value>(data) else { return };
     let entries = document["keys"].as_array().expect("and has keys");
     assert!(entries.len() <= MAX_KEYS);
     assert_eq!(set.keys().count() + set.skipped().len(), entries.len());

@@ -20,7 +20,8 @@ fuzz_target!(init: plant(&Signers::fixed().metadata_seeds()), |data: &[u8]| {
         assert!(url.query().is_none() && url.fragment().is_none(), "{url}");
     }
     let Ok(metadata) = Metadata::parse(document, &issuer) else { return };
-    let document: Value = serde_json::from_slice(document).expect("what was parsed is JSON");
+    // Members that nobody reads may hold what strict JSON does not allow: broken UTF-8, numbers past all bounds.
+    let Ok(document) = serde_json::from_slice::<Value>(document) else { return };
     assert_eq!(document["issuer"], text, "metadata of another issuer");
     let url = metadata.jwks_uri.url();
     let host = url.host_str().unwrap_or_default();
