@@ -28,6 +28,7 @@
 
 mod cache;
 mod claims;
+mod json;
 
 pub mod algorithm;
 pub mod authenticator;

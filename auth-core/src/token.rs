@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
+use crate::json;
 use crate::rejection::{Malformed, Rejection};
 
 /// Longest token accepted, in bytes. Real access tokens stay under 8 KiB; more only costs us work.
@@ -158,7 +159,7 @@ fn decode_base64(part: &str, name: &'static str) -> Result<Vec<u8>, Rejection> {
 
 fn decode_json<T: for<'de> Deserialize<'de>>(part: &str, name: &'static str) -> Result<T, Rejection> {
     let bytes = decode_base64(part, name)?;
-    serde_json::from_slice(&bytes).map_err(|_| Malformed::NotJson { part: name }.into())
+    json::object(&bytes).ok_or_else(|| Malformed::NotJson { part: name }.into())
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::url::{InvalidUrl, SecureUrl};
+use crate::json;
 
 /// Largest metadata document accepted, in bytes.
 pub const MAX_METADATA_BYTES: usize = 256 * 1024;
@@ -81,7 +82,7 @@ impl Metadata {
         if document.len() > MAX_METADATA_BYTES {
             return Err(MetadataError::TooLarge);
         }
-        let document: Document = serde_json::from_slice(document).map_err(|_| MetadataError::NotMetadata)?;
+        let document: Document = json::object(document).ok_or(MetadataError::NotMetadata)?;
         if document.issuer != issuer.as_str() {
             return Err(MetadataError::WrongIssuer);
         }
