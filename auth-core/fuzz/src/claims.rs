@@ -58,6 +58,7 @@ const LEEWAY: f64 = 60.0;
 pub const SHAPES: &[(&str, &str)] = &[
     (r#"{"alg":"EdDSA","kid":"e","typ":"at+jwt"}"#, ""),
     (r#"{"alg":"EdDSA"}"#, ""),
+    (r#"["EdDSA","e",null,null]"#, ""),
     (r#"{"alg":"EdDSA","kid":"e","crit":["b64"],"b64":false}"#, ""),
     (r#"{"alg":"EdDSA","kid":"p","typ":"dpop+jwt"}"#, ""),
     (r#"{"alg":"ES256","kid":"e"}"#, ""),

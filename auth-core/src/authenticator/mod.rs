@@ -296,4 +296,6 @@ impl From<Rejection> for Stop {
 const CACHED_TOKENS: usize = 10_000;
 
 #[cfg(test)]
+mod several_issuers;
+#[cfg(test)]
 mod tests;
