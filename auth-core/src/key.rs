@@ -313,9 +313,9 @@ mod tests {
     }
 
     #[test]
-    fn coordinates_have_the_full_length() {
+    fn coordinates_have_the_full_length_and_lie_on_the_curve() {
         let (x, y) = (encode(&[1; 32]), encode(&[1; 31]));
-        for (x, y) in [(&x, &y), (&y, &x)] {
+        for (x, y) in [(&x, &y), (&y, &x), (&x, &x)] {
             let jwk = json!({ "kty": "EC", "crv": "P-256", "x": x, "y": y });
             assert_eq!(key(jwk).unwrap_err(), UnusableKey::Broken);
         }

@@ -205,6 +205,13 @@ mod tests {
     }
 
     #[test]
+    fn the_largest_token_has_16384_bytes() {
+        let text = |bytes: usize| format!("a.{}.c", "b".repeat(bytes - 4));
+        assert!(UnverifiedToken::parse(&text(16_384)).is_ok());
+        assert!(UnverifiedToken::parse(&text(16_385)).is_err());
+    }
+
+    #[test]
     fn a_header_with_a_repeated_name_is_malformed() {
         let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"RS256","alg":"none"}"#);
         let text = format!("{header}.e30.AA");

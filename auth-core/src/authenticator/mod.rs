@@ -296,6 +296,8 @@ impl From<Rejection> for Stop {
 const CACHED_TOKENS: usize = 10_000;
 
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
 mod several_issuers;
 #[cfg(test)]
 mod tests;
