@@ -205,6 +205,12 @@ mod tests {
     }
 
     #[test]
+    fn digests_of_different_tokens_begin_differently() {
+        let prefix = |text: &str| UnverifiedToken::parse(text).unwrap().digest().prefix();
+        assert_ne!(prefix("a.b.c"), prefix("a.b.d"));
+    }
+
+    #[test]
     fn the_largest_token_has_16384_bytes() {
         let text = |bytes: usize| format!("a.{}.c", "b".repeat(bytes - 4));
         assert!(UnverifiedToken::parse(&text(16_384)).is_ok());

@@ -50,7 +50,8 @@ fn signed(bytes: &[u8]) {
 
 fn forged(bytes: &[u8]) {
     let (header, claims) = halves(bytes);
-    let signature = bytes.iter().copied().cycle().take(if bytes.is_empty() { 0 } else { 64 }).collect::<Vec<_>>();
+    let signature =
+        bytes.iter().copied().cycle().take(if bytes.is_empty() { 0 } else { 64 }).collect::<Vec<_>>();
     let token = format!("{}.{}.{}", encode(header), encode(claims), encode(&signature));
     assert!(!WORLD.admits(&token), "admitted a signature that nobody made");
 }

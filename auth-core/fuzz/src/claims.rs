@@ -74,5 +74,8 @@ pub const SHAPES: &[(&str, &str)] = &[
         r#"{"alg":"EdDSA","kid":"e"}"#,
         r#"{"iss":"https://issuer.example/realm","aud":"m4-api","sub":"a","exp":1800000300,"scope":"read:mimic-data","nonce":"n","typ":"Bearer","azp":"c","client_id":"c","email":"a@b.example","htm":"GET"}"#,
     ),
-    (r#"{"alg":"EdDSA","kid":"e"}"#, r#"{"iss":"a","iss":"b","aud":null,"exp":"1","nbf":1800000061,"events":{}}"#),
+    (
+        r#"{"alg":"EdDSA","kid":"e"}"#,
+        r#"{"iss":"a","iss":"b","aud":null,"exp":"1","nbf":1800000061,"events":{}}"#,
+    ),
 ];

@@ -37,7 +37,8 @@ impl Signers {
     /// The keys that follow from the fixed labels.
     pub fn fixed() -> Self {
         let private = Sha256::digest(b"auth-core fuzzing, P-256");
-        let pair = PrivateKey::from_private_key(&ECDH_P256, &private).expect("a hash below the group's order");
+        let pair =
+            PrivateKey::from_private_key(&ECDH_P256, &private).expect("a hash below the group's order");
         let public = pair.compute_public_key().expect("a public key");
         let scalar: EcPrivateKeyBin<'_> = pair.as_be_bytes().expect("a scalar");
         Self {
@@ -113,17 +114,27 @@ impl Signers {
             { "kty": "EC", "crv": "P-384", "x": encode(&[1; 48]), "y": encode(&[2; 48]), "x5c": ["AAAA"] },
             good["keys"][0], good["keys"][0], good["keys"][1], {}, "text", null, 7,
         ] });
-        [good.to_string(), more.to_string(), "{}".into(), r#"{"keys":[]}"#.into()].map(String::into_bytes).into()
+        [good.to_string(), more.to_string(), "{}".into(), r#"{"keys":[]}"#.into()]
+            .map(String::into_bytes)
+            .into()
     }
 
     /// Inputs of the target `metadata`.
     pub fn metadata_seeds(&self) -> Vec<Vec<u8>> {
         let document = |issuer: &str| {
-            json!({ "issuer": issuer, "jwks_uri": "https://keys.example/k", "token_endpoint": null }).to_string()
+            json!({ "issuer": issuer, "jwks_uri": "https://keys.example/k", "token_endpoint": null })
+                .to_string()
         };
-        ["https://a.example", ISSUER, "http://127.0.0.1:8080/r/", "http://[::1]", "https://a@b", "https://b?q#f"]
-            .map(|issuer| [issuer.as_bytes(), &[SEPARATOR], document(issuer).as_bytes()].concat())
-            .into()
+        [
+            "https://a.example",
+            ISSUER,
+            "http://127.0.0.1:8080/r/",
+            "http://[::1]",
+            "https://a@b",
+            "https://b?q#f",
+        ]
+        .map(|issuer| [issuer.as_bytes(), &[SEPARATOR], document(issuer).as_bytes()].concat())
+        .into()
     }
 }
 
@@ -134,11 +145,9 @@ pub fn good_claims() -> Value {
 
 /// Writes the inputs to begin with where the variable `M4_FUZZ_SEEDS` says; libFuzzer reads the folder after that.
 pub fn plant(seeds: &[Vec<u8>]) {
-    #[expect(clippy::disallowed_methods, reason = "the one place of the fuzz targets that reads the environment")]
     let Some(folder) = std::env::var_os("M4_FUZZ_SEEDS") else { return };
     for (number, seed) in seeds.iter().enumerate() {
         let file = Path::new(&folder).join(format!("seed-{number}"));
-        #[expect(clippy::disallowed_methods, reason = "the targets are no part of auth-core")]
         fs::write(file, seed).expect("the folder of M4_FUZZ_SEEDS can be written to");
     }
 }

@@ -163,3 +163,50 @@ fn where_at_jwt_is_required_nothing_else_will_do() {
         assert_eq!(matches!(decision, Decision::Admit(_)), admitted, "{typ}");
     }
 }
+
+#[test]
+fn what_tells_an_id_token_is_not_held_against_an_access_token() {
+    let world = World::new();
+    let admitted = |more: Value| {
+        let mut claims = claims();
+        claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        matches!(world.decide(&world.key.token(&claims)), Decision::Admit(_))
+    };
+    for harmless in [
+        json!({ "htm": "GET" }),
+        json!({ "htu": "https://x" }),
+        json!({ "token_use": "access", "typ": "Bearer" }),
+        json!({ "nonce": "n", "typ": "Bearer" }),
+    ] {
+        assert!(admitted(harmless.clone()), "{harmless}");
+    }
+    for telling in [
+        json!({ "c_hash": "h" }),
+        json!({ "nonce": "n", "typ": "JWT" }),
+        json!({ "at_hash": "h", "typ": "Bearer" }),
+        json!({ "typ": "Offline" }),
+    ] {
+        assert!(!admitted(telling.clone()), "{telling}");
+    }
+}
+
+#[test]
+fn a_principal_is_what_the_token_says() {
+    let world = World::new();
+    let principal = |client: &str| {
+        let mut claims = claims();
+        claims[client] = json!("client");
+        claims["email"] = json!("ada@example.com");
+        claims["department"] = json!({ "ward": 7 });
+        let Decision::Admit(granted) = world.decide(&world.key.token(&claims)) else { panic!() };
+        granted.principal().unwrap().clone()
+    };
+    for client in ["client_id", "azp"] {
+        let principal = principal(client);
+        assert_eq!(principal.client_id(), Some("client"));
+        assert_eq!(principal.email(), Some("ada@example.com"));
+        assert_eq!(principal.expires_at(), Some(UnixTime(1_800_000_300)));
+        assert_eq!(principal.claim("department"), Some(&json!({ "ward": 7 })));
+        assert_eq!((principal.claim("sub"), principal.claim("absent")), (None, None));
+    }
+}
