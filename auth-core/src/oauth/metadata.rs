@@ -182,4 +182,15 @@ mod tests {
         );
         assert_eq!(parse("<html>"), Err(MetadataError::NotMetadata));
     }
+
+    #[test]
+    fn the_largest_metadata_has_262144_bytes() {
+        let issuer = Issuer::parse("https://a.example").unwrap();
+        let text = r#"{"issuer":"https://a.example","jwks_uri":"https://a.example/k"}"#;
+        assert!(Metadata::parse(format!("{text:<262144}").as_bytes(), &issuer).is_ok());
+        assert_eq!(
+            Metadata::parse(format!("{text:<262145}").as_bytes(), &issuer),
+            Err(MetadataError::TooLarge)
+        );
+    }
 }
