@@ -118,3 +118,105 @@ impl Hasher for DigestHasher {
         self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::algorithm::Algorithm;
+    use crate::jwks::{KeyLifecycle, KeyQuery, LifecycleSettings, Selection};
+    use crate::policy::Policy;
+    use crate::testing::{Signer, jwks};
+    use crate::time::{Instant, UnixTime};
+    use crate::token::UnverifiedToken;
+    use crate::verify::Verifier;
+
+    const START: i64 = 1_800_000_000;
+
+    fn at(seconds: u32) -> Now {
+        let mono = Instant::from_start(Duration::from_secs(seconds.into()));
+        Now { wall: UnixTime(START + i64::from(seconds)), mono }
+    }
+
+    fn digest(number: usize) -> TokenDigest {
+        UnverifiedToken::parse(&format!("a.b.{number}")).unwrap().digest()
+    }
+
+    /// Publishes `sets` one after the other and hands out what the last one gives.
+    fn published(sets: &[&[&Signer]]) -> Arc<KeySnapshot> {
+        let mut lifecycle = KeyLifecycle::new(LifecycleSettings::default());
+        for (number, signers) in sets.iter().enumerate() {
+            let now = at(u32::try_from(number).unwrap() * 31);
+            let query = KeyQuery { kid: Some("unknown".into()), algorithm: Algorithm::ES256 };
+            let _ = lifecycle.lookup(&query, now);
+            let fetch = lifecycle.poll_fetch(now).unwrap();
+            lifecycle.handle_fetched(
+                fetch.id,
+                Ok(KeySet::parse(&jwks(signers), &Algorithm::ALL).unwrap()),
+                now,
+            );
+        }
+        Arc::new(lifecycle.snapshot())
+    }
+
+    fn verified(signer: &Signer, keys: &KeySnapshot) -> Arc<Verified> {
+        let claims = json!({ "iss": "i", "aud": "a", "sub": "s", "exp": START + 9_999 });
+        let (text, query) = (signer.token(&claims), KeyQuery { kid: None, algorithm: Algorithm::ES256 });
+        let Selection::Key(key) = keys.keys().select(&query) else { panic!() };
+        let token = UnverifiedToken::parse(&text).unwrap();
+        Verifier::new(Policy::new("i", "a")).verify(&token, &query, key, UnixTime(START)).unwrap().into()
+    }
+
+    #[test]
+    fn a_verified_token_is_remembered_for_five_minutes_with_its_issuer() {
+        let key = Signer::p256("e");
+        let keys = published(&[&[&key]]);
+        let cache = DecisionCache::new(100);
+        cache.insert(digest(1), 3, verified(&key, &keys), &keys, at(0));
+        let get = |number, seconds| {
+            cache.get(
+                &digest(number),
+                |issuer| {
+                    assert_eq!(issuer, 3);
+                    keys.clone()
+                },
+                at(seconds),
+            )
+        };
+        assert!(get(2, 0).is_none(), "another token");
+        assert_eq!(get(1, 299).map(|(issuer, _)| issuer), Some(3));
+        assert!(get(1, 300).is_none());
+        assert!(get(1, 0).is_none(), "what was too old once is gone");
+    }
+
+    #[test]
+    fn a_new_key_set_keeps_the_tokens_of_the_keys_it_keeps() {
+        let (key, other) = (Signer::p256("e"), Signer::p256("o"));
+        let first = published(&[&[&key]]);
+        for (sets, kept) in [([&[&key][..], &[&other, &key]], true), ([&[&key], &[&other]], false)] {
+            let (cache, second) = (DecisionCache::new(100), published(&sets));
+            cache.insert(digest(1), 0, verified(&key, &first), &first, at(0));
+            assert_eq!(cache.get(&digest(1), |_| second.clone(), at(32)).is_some(), kept);
+        }
+    }
+
+    #[test]
+    fn as_many_tokens_are_remembered_as_there_is_room_for() {
+        let key = Signer::p256("e");
+        let keys = published(&[&[&key]]);
+        let (cache, token) = (DecisionCache::new(2000), verified(&key, &keys));
+        // Hashes fill the shards unevenly; half of the room is enough for none to overflow.
+        for number in 0..1000 {
+            cache.insert(digest(number), 0, token.clone(), &keys, at(0));
+        }
+        assert!((0..1000).all(|number| cache.get(&digest(number), |_| keys.clone(), at(1)).is_some()));
+    }
+
+    #[test]
+    fn digests_are_told_apart_by_their_hash() {
+        let hashes: std::collections::BTreeSet<u64> =
+            (0..100).map(|number| DigestHash.hash_one(digest(number))).collect();
+        assert_eq!(hashes.len(), 100);
+    }
+}

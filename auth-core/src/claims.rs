@@ -138,6 +138,18 @@ mod tests {
     }
 
     #[test]
+    fn a_claim_that_stands_in_for_another_is_found_by_its_name() {
+        let claims =
+            claims(r#"{"sub":"s","client_id":"c","azp":"a","email":"e@x","oid":"o","aud":["x"],"n":7}"#);
+        for (name, text) in [("sub", "s"), ("client_id", "c"), ("azp", "a"), ("email", "e@x"), ("oid", "o")] {
+            assert_eq!(claims.text(name), Some(text), "{name}");
+            assert_eq!(*claims.texts(name), [text.to_owned()], "{name}");
+        }
+        assert_eq!((claims.text("n"), claims.text("absent")), (None, None));
+        assert_eq!(*claims.texts("aud"), ["x".to_owned()]);
+    }
+
+    #[test]
     fn dates_may_carry_fractions_and_absurd_ones_saturate() {
         let date = |json: &str| claims(&format!("{{\"exp\":{json}}}")).exp.unwrap().0.0;
         assert_eq!(date("1700000000"), 1_700_000_000);

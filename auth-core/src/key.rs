@@ -238,3 +238,93 @@ const RSA_MODULUS_BITS: RangeInclusive<usize> = 2048..=8192;
 
 /// SEC 1 §2.3.3.
 const UNCOMPRESSED_POINT: u8 = 0x04;
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::rand::SystemRandom;
+    use aws_lc_rs::signature::{
+        ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256,
+        RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512, RsaKeyPair,
+    };
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn key(jwk: Value) -> Result<VerifyingKey, UnusableKey> {
+        VerifyingKey::from_jwk(&serde_json::from_value(jwk).unwrap(), &Algorithm::ALL)
+    }
+
+    fn encode(bytes: &[u8]) -> String {
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    /// Asserts that `key` takes `signature` under `algorithm` and under no other.
+    fn assert_only(key: &VerifyingKey, algorithm: Algorithm, signature: &[u8]) {
+        for other in Algorithm::ALL {
+            assert_eq!(key.verify(other, b"m", signature), other == algorithm, "{algorithm} as {other}");
+        }
+        assert!(!key.verify(algorithm, b"n", signature));
+    }
+
+    #[test]
+    fn an_rsa_key_verifies_each_of_its_algorithms_and_never_takes_one_for_another() {
+        let pair = RsaKeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048).unwrap();
+        let public = pair.public_key();
+        let n = encode(public.modulus().big_endian_without_leading_zero());
+        let e = encode(public.exponent().big_endian_without_leading_zero());
+        let key = key(json!({ "kty": "RSA", "n": n, "e": e })).unwrap();
+        let sign = |encoding: &'static dyn signature::RsaEncoding| {
+            let mut signature = vec![0; pair.public_modulus_len()];
+            pair.sign(encoding, &SystemRandom::new(), b"m", &mut signature).unwrap();
+            signature
+        };
+        assert_only(&key, Algorithm::RS256, &sign(&RSA_PKCS1_SHA256));
+        assert_only(&key, Algorithm::RS384, &sign(&RSA_PKCS1_SHA384));
+        assert_only(&key, Algorithm::RS512, &sign(&RSA_PKCS1_SHA512));
+        assert_only(&key, Algorithm::PS256, &sign(&RSA_PSS_SHA256));
+        assert_only(&key, Algorithm::PS384, &sign(&RSA_PSS_SHA384));
+        assert_only(&key, Algorithm::PS512, &sign(&RSA_PSS_SHA512));
+    }
+
+    #[test]
+    fn p384_and_ed25519_keys_verify_their_own_algorithm_only() {
+        let pair = EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).unwrap();
+        let point = pair.public_key().as_ref();
+        let jwk =
+            json!({ "kty": "EC", "crv": "P-384", "x": encode(&point[1..49]), "y": encode(&point[49..]) });
+        let signature = pair.sign(&SystemRandom::new(), b"m").unwrap();
+        assert_only(&key(jwk).unwrap(), Algorithm::ES384, signature.as_ref());
+
+        let pair = Ed25519KeyPair::generate().unwrap();
+        let x = encode(pair.public_key().as_ref());
+        let jwk = |curve: &str| json!({ "kty": "OKP", "crv": curve, "x": x });
+        assert_only(&key(jwk("Ed25519")).unwrap(), Algorithm::EdDSA, pair.sign(b"m").as_ref());
+        assert_eq!(key(jwk("P-256")).unwrap_err(), UnusableKey::UnsupportedType);
+    }
+
+    #[test]
+    fn a_thumbprint_is_that_of_rfc_7638() {
+        let n = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw";
+        let key = key(json!({ "kty": "RSA", "n": n, "e": "AQAB", "kid": "2011-04-29" })).unwrap();
+        assert_eq!(key.thumbprint().to_string(), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
+    }
+
+    #[test]
+    fn leading_zeros_and_padding_do_not_change_a_number() {
+        assert_eq!(without_leading_zeros(vec![0, 0, 1, 0]), [1, 0]);
+        assert!(without_leading_zeros(vec![0, 0]).is_empty());
+        assert_eq!(decode("AQ==").unwrap(), [1]);
+        for (bytes, bits) in [(&[][..], 0), (&[1], 1), (&[0x80], 8), (&[1, 0], 9), (&[0xFF; 256], 2048)] {
+            assert_eq!(bit_length(bytes), bits);
+        }
+    }
+
+    #[test]
+    fn coordinates_have_the_full_length_and_lie_on_the_curve() {
+        let (x, y) = (encode(&[1; 32]), encode(&[1; 31]));
+        for (x, y) in [(&x, &y), (&y, &x), (&x, &x)] {
+            let jwk = json!({ "kty": "EC", "crv": "P-256", "x": x, "y": y });
+            assert_eq!(key(jwk).unwrap_err(), UnusableKey::Broken);
+        }
+    }
+}

@@ -29,6 +29,7 @@
 mod cache;
 mod checks;
 mod claims;
+mod json;
 
 pub mod algorithm;
 pub mod authenticator;
@@ -40,6 +41,8 @@ pub mod key;
 pub mod limit;
 pub mod oauth;
 pub mod policy;
+#[cfg(test)]
+mod properties;
 pub mod rejection;
 pub mod scope;
 pub mod secret;

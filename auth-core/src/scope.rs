@@ -231,6 +231,22 @@ mod tests {
         assert_eq!(set("read:a,query:b"), set("query:b  read:a"));
         assert_eq!(set(" , ").len(), 0);
         assert_eq!(set("b a,c").to_string(), "a, b, c");
+        assert!(set("b a,c").contains("a") && !set("b a,c").contains("b a"));
+        assert!(["a", "b"].into_iter().collect::<ScopeSet>() == set("a,b"));
+    }
+
+    #[test]
+    fn a_policy_of_ones_own_misses_what_it_requires_and_is_not_granted() {
+        #[derive(Debug)]
+        struct Own;
+        impl ScopePolicy for Own {
+            fn required(&self, access: &Access<'_>) -> ScopeSet {
+                [access.tool, "own"].into_iter().collect()
+            }
+        }
+        let missing = |granted: &str| Own.missing(&Principal::with_scopes(set(granted)), &LIST).to_string();
+        assert_eq!(missing("own"), "list_datasets");
+        assert_eq!(missing("own list_datasets more"), "");
     }
 
     #[test]

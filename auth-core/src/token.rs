@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
+use crate::json;
 use crate::rejection::{Malformed, Rejection};
 
 /// Longest token accepted, in bytes. Real access tokens stay under 8 KiB; more only costs us work.
@@ -168,7 +169,7 @@ fn decode_base64(part: &str, name: &'static str) -> Result<Vec<u8>, Rejection> {
 
 fn decode_json<T: for<'de> Deserialize<'de>>(part: &str, name: &'static str) -> Result<T, Rejection> {
     let bytes = decode_base64(part, name)?;
-    serde_json::from_slice(&bytes).map_err(|_| Malformed::NotJson { part: name }.into())
+    json::object(&bytes).ok_or_else(|| Malformed::NotJson { part: name }.into())
 }
 
 #[cfg(test)]
@@ -211,6 +212,19 @@ mod tests {
             UnverifiedToken::parse(&text),
             Err(Rejection::Malformed(Malformed::TooLarge { .. }))
         ));
+    }
+
+    #[test]
+    fn digests_of_different_tokens_begin_differently() {
+        let prefix = |text: &str| UnverifiedToken::parse(text).unwrap().digest().prefix();
+        assert_ne!(prefix("a.b.c"), prefix("a.b.d"));
+    }
+
+    #[test]
+    fn the_largest_token_has_16384_bytes() {
+        let text = |bytes: usize| format!("a.{}.c", "b".repeat(bytes - 4));
+        assert!(UnverifiedToken::parse(&text(16_384)).is_ok());
+        assert!(UnverifiedToken::parse(&text(16_385)).is_err());
     }
 
     #[test]

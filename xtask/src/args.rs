@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::duckdb::Way;
 use crate::failure::{Outcome, print, say};
 use crate::workspace::{Profile, Workspace};
-use crate::{build, ci, demo, duckdb, issuer, suite};
+use crate::{build, ci, demo, duckdb, fuzz, issuer, mutants, suite};
 
 /// Contributors' workflows of M4.
 #[derive(Debug, Parser)]
@@ -32,6 +32,10 @@ enum Command {
     Token(issuer::TokenArgs),
     /// Runs what the continuous integration runs.
     Ci(CiArgs),
+    /// Fuzzes what auth-core parses: tokens, key sets, metadata.
+    Fuzz(fuzz::FuzzArgs),
+    /// Changes auth-core a little in every place and sees whether a test notices.
+    Mutants(MutantsArgs),
     /// Finds or fetches the `DuckDB` library and prints its directory.
     Duckdb(LibraryArgs),
 }
@@ -86,6 +90,13 @@ struct CiArgs {
     library: LibraryArgs,
 }
 
+#[derive(Debug, Args)]
+struct MutantsArgs {
+    /// Passed on to cargo-mutants: `-F token.rs` for one file, `--list` to see what there is.
+    #[arg(last = true)]
+    rest: Vec<String>,
+}
+
 impl LibraryArgs {
     pub(crate) fn resolve(self, workspace: &Workspace) -> Outcome<duckdb::Library> {
         duckdb::resolve(workspace, self.duckdb)
@@ -122,6 +133,8 @@ fn dispatch(command: Command) -> Outcome<ExitCode> {
             let steps = ci::chosen(&args.steps, args.skip_test);
             ci::run(&workspace, args.library, &steps)?;
         }
+        Command::Fuzz(args) => fuzz::run(&workspace, &args)?,
+        Command::Mutants(args) => mutants::run(&workspace, &args.rest)?,
         Command::Duckdb(args) => match args.resolve(&workspace)? {
             duckdb::Library::Directory(directory) => print(directory.display()),
             duckdb::Library::Bundled => {

@@ -1,16 +1,15 @@
 //! What the continuous integration runs, step by step.
 
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 
 use crate::args::LibraryArgs;
-use crate::build::binary;
 use crate::duckdb::Library;
 use crate::failure::{Failure, Outcome, say};
-use crate::workspace::{Workspace, output, succeed};
+use crate::tools::Tool;
+use crate::workspace::{Workspace, succeed};
 use crate::{suite, tidy};
 
 /// A step, in the order in which they run: first what fails in seconds.
@@ -137,10 +136,11 @@ fn line(step: Step, end: &End, elapsed: Duration) -> String {
 
 /// The advisory database is a git repository that not every machine reaches, so advisories are not checked here.
 fn dependencies(workspace: &Workspace) -> Outcome<Option<String>> {
-    let Some(deny) = cargo_deny(workspace)? else {
+    let Some(deny) = CARGO_DENY.find(workspace)? else {
         return Ok(Some(format!(
             "cargo-deny is not here and could not be installed; licences and sources are unchecked; install it with \
-             `cargo install --locked cargo-deny@{DENY_VERSION}`"
+             `cargo install --locked cargo-deny@{}`",
+            CARGO_DENY.version
         )));
     };
     let mut command = Command::new(deny);
@@ -150,28 +150,7 @@ fn dependencies(workspace: &Workspace) -> Outcome<Option<String>> {
     Ok(None)
 }
 
-/// cargo-deny: on the PATH, built by an earlier run, or built now (about two minutes on two cores, once per target
-/// directory).
-fn cargo_deny(workspace: &Workspace) -> Outcome<Option<PathBuf>> {
-    let tools = workspace.target()?.join("tools");
-    let built = binary(&tools.join("bin"), "cargo-deny");
-    for candidate in [PathBuf::from("cargo-deny"), built.clone()] {
-        let mut command = Command::new(&candidate);
-        command.arg("--version").stdin(Stdio::null()).stderr(Stdio::null());
-        if output(&mut command).is_ok_and(|result| result.status.success()) {
-            return Ok(Some(candidate));
-        }
-    }
-    say("building cargo-deny, once (about 2 minutes on 2 cores)");
-    let mut install = workspace.cargo(["install", "--quiet", "--locked", "cargo-deny"]);
-    let scratch = tools.join("build");
-    install.args(["--version", DENY_VERSION]).arg("--root").arg(&tools).arg("--target-dir").arg(&scratch);
-    let installed = succeed(&mut install, "");
-    let _ = std::fs::remove_dir_all(scratch);
-    Ok(installed.ok().map(|()| built))
-}
-
-const DENY_VERSION: &str = "0.20.2";
+const CARGO_DENY: Tool = Tool { name: "cargo-deny", version: "0.20.2", minutes: 2 };
 
 #[cfg(test)]
 mod tests {

@@ -9,9 +9,13 @@ mod demo;
 mod duckdb;
 mod environment;
 mod failure;
+mod fuzz;
 mod issuer;
+mod mutants;
+mod security_page;
 mod suite;
 mod tidy;
+mod tools;
 mod workspace;
 
 use std::process::ExitCode;

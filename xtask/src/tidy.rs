@@ -4,17 +4,26 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::failure::{Failure, Outcome, say};
+use crate::security_page::{PAGE, Tests};
 use crate::workspace::Workspace;
 
 /// Checks the whole workspace and reports every finding at once.
 pub(crate) fn run(workspace: &Workspace) -> Outcome {
     let mut findings = top_level(&entries(workspace.root())?);
+    let mut tests = Tests::default();
+    let mut page = String::new();
     for path in files(workspace.root())? {
         // Binary files hold no rules to break.
         let Ok(text) = fs::read_to_string(workspace.root().join(&path)) else { continue };
         let path = path.to_string_lossy().replace('\\', "/");
         findings.extend(check(&path, &text).into_iter().map(|finding| format!("{path}: {finding}")));
+        if is_source(&path) {
+            tests.collect(&path, &text);
+        } else if path == PAGE {
+            page = text;
+        }
     }
+    findings.extend(tests.findings(&page).into_iter().map(|finding| format!("{PAGE}: {finding}")));
     if findings.is_empty() {
         return Ok(());
     }

@@ -382,8 +382,12 @@ pub(crate) const NO_ISSUER: &str = "no issuer is configured";
 const CACHED_TOKENS: usize = 10_000;
 
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
 mod binding_tests;
 #[cfg(test)]
 mod introspection_tests;
+#[cfg(test)]
+mod several_issuers;
 #[cfg(test)]
 mod tests;

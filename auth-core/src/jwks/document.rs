@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::algorithm::Algorithm;
+use crate::json;
 use crate::key::{Thumbprint, UnusableKey, VerifyingKey};
 
 /// Largest JWK set document accepted, in bytes. The largest public ones are under 20 KiB.
@@ -32,7 +33,7 @@ impl KeySet {
         if document.len() > MAX_JWKS_BYTES {
             return Err(KeySetError::TooLarge);
         }
-        let document: Document = serde_json::from_slice(document).map_err(|_| KeySetError::NotAKeySet)?;
+        let document: Document = json::object(document).ok_or(KeySetError::NotAKeySet)?;
         if document.keys.len() > MAX_KEYS {
             return Err(KeySetError::TooManyKeys);
         }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::url::{InvalidUrl, SecureUrl};
+use crate::json;
 
 /// Largest metadata document accepted, in bytes.
 pub const MAX_METADATA_BYTES: usize = 256 * 1024;
@@ -86,7 +87,7 @@ impl Metadata {
         if document.len() > MAX_METADATA_BYTES {
             return Err(MetadataError::TooLarge);
         }
-        let document: Document = serde_json::from_slice(document).map_err(|_| MetadataError::NotMetadata)?;
+        let document: Document = json::object(document).ok_or(MetadataError::NotMetadata)?;
         if document.issuer != issuer.as_str() {
             return Err(if differ_by_trailing_slash(&document.issuer, issuer.as_str()) {
                 MetadataError::WrongIssuerBySlash
@@ -201,5 +202,15 @@ mod tests {
             Err(MetadataError::WrongIssuer)
         );
         assert_eq!(parse("<html>"), Err(MetadataError::NotMetadata));
+    }
+
+    #[test]
+    fn the_largest_metadata_has_262144_bytes() {
+        let issuer = Issuer::parse("https://a.example").unwrap();
+        let text = r#"{"issuer":"https://a.example","jwks_uri":"https://a.example/k"}"#;
+        let padded = |bytes: usize| [text.as_bytes(), &vec![b' '; bytes - text.len()]].concat();
+        assert!(Metadata::parse(&padded(262_144), &issuer).is_ok());
+        assert_eq!(Metadata::parse(&padded(262_145), &issuer), Err(MetadataError::TooLarge));
+        assert_eq!(issuer.to_string(), "https://a.example");
     }
 }
