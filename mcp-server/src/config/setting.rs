@@ -121,7 +121,7 @@ settings! {
     OAUTH2_RATE_LIMIT_STORE = "oauth2.rate_limit_store", "M4_OAUTH2_RATE_LIMIT_STORE", Some("memory"), true,
         "Where the limit is counted: `memory` or `redis://…`.";
     OAUTH2_RATE_LIMIT_TOOLS = "oauth2.rate_limit_tools", "M4_OAUTH2_RATE_LIMIT_TOOLS", None, false,
-        "Limits per subject and tool beside that: `execute_query=20/60`, separated by semicolons.";
+        "Limits per subject and tool beside that: `execute_query=20/60`, separated by commas.";
     OAUTH2_TOKEN = "oauth2.token", "M4_OAUTH2_TOKEN", None, true,
         "The caller's access token on stdio and in the terminal.";
     OAUTH2_TOKEN_FILE = "oauth2.token_file", "M4_OAUTH2_TOKEN_FILE", None, false,

@@ -171,8 +171,8 @@ impl MockIssuer {
 
     /// Replaces the keys of this kind by a new one under a key id that another issuer may use too, as issuers do that
     /// number their keys.
-    pub fn replace_key(&self, kind: KeyKind, id: &str) {
-        self.state.replace_key(kind, id);
+    pub fn replace_key(&self, kind: KeyKind, key_id: &str) {
+        self.state.replace_key(kind, key_id);
     }
 
     /// Makes an endpoint fail from now on; `None` mends it.

@@ -173,9 +173,9 @@ impl State {
         changing.published = fresh;
     }
 
-    pub(crate) fn replace_key(&self, kind: KeyKind, id: &str) {
+    pub(crate) fn replace_key(&self, kind: KeyKind, key_id: &str) {
         let mut key = SigningKey::generate(kind);
-        id.clone_into(&mut key.kid);
+        key_id.clone_into(&mut key.kid);
         let mut changing = self.changing();
         changing.published.retain(|key| key.kind != kind);
         changing.published.insert(0, Arc::new(key));
