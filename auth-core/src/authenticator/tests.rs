@@ -5,7 +5,6 @@ use std::num::NonZeroU32;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
@@ -16,6 +15,11 @@ use crate::rejection::TokenKind;
 use crate::scope::{ScopeRequirements, ScopeSet};
 use crate::testing::{Signer, jwks, signing_input};
 use crate::time::{Instant, UnixTime};
+
+mod cached;
+mod issuers;
+mod properties;
+mod refusals;
 
 pub(super) const ISSUER: &str = "https://issuer.example/realm";
 const START: i64 = 1_800_000_000;
@@ -141,197 +145,6 @@ fn rsa_2048_3072_4096_and_p256_signatures_are_admitted() {
     }
 }
 
-/// The first words are a contract with everyone's troubleshooting notes.
-#[expect(clippy::too_many_lines, reason = "one table, read line by line")]
-#[test]
-fn every_refusal_says_what_the_contract_says() {
-    let key = Signer::p256("e");
-    let rsa = Signer::rsa(2048, "r");
-    let foreign = Signer::p256("e");
-    let world = World::new(&[&key, &rsa]);
-    let good = key.token(&claims());
-    let tampered = {
-        let mut parts: Vec<&str> = good.split('.').collect();
-        let forged = URL_SAFE_NO_PAD.encode(with("sub", json!("root")).to_string());
-        parts[1] = &forged;
-        parts.join(".")
-    };
-    let mut no_kid = header(&key);
-    no_kid.as_object_mut().unwrap().remove("kid");
-    let second = Signer::p256("e2");
-    let two_keys = World::new(&[&key, &second]);
-
-    let none = format!("{}.", signing_input(&json!({ "alg": "none", "kid": "e" }), &claims()));
-    let none_signed = format!("{none}AA");
-    let confused = {
-        let input = signing_input(&json!({ "alg": "HS256", "kid": "r" }), &claims());
-        let secret = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, &rsa.public_der());
-        let tag = aws_lc_rs::hmac::sign(&secret, input.as_bytes());
-        format!("{input}.{}", URL_SAFE_NO_PAD.encode(tag))
-    };
-    let cross = rsa.token_with(&json!({ "alg": "RS256", "kid": "e" }), &claims());
-    let crit =
-        key.token_with(&json!({ "alg": "ES256", "kid": "e", "crit": ["b64"], "b64": false }), &claims());
-
-    for (what, rejection, begins, status, error) in [
-        ("opaque", world.reject("opaque"), "Invalid token format: ", 401, Some("invalid_token")),
-        ("bad header", world.reject("e30.e30.AA"), "Invalid token format: ", 401, Some("invalid_token")),
-        ("bad base64", world.reject("!!.e30.AA"), "Invalid token format: ", 401, Some("invalid_token")),
-        ("alg none", world.reject(&none), "Invalid token format: ", 401, Some("invalid_token")),
-        (
-            "alg none with a signature",
-            world.reject(&none_signed),
-            "Invalid token signature: algorithm `none` is not allowed",
-            401,
-            Some("invalid_token"),
-        ),
-        (
-            "HS256 with the public key as secret",
-            world.reject(&confused),
-            "Invalid token signature: algorithm `HS256` is not allowed",
-            401,
-            Some("invalid_token"),
-        ),
-        (
-            "RS256 on the EC key's id",
-            world.reject(&cross),
-            "Invalid token signature: algorithm RS256 is not the key's (ES256)",
-            401,
-            Some("invalid_token"),
-        ),
-        ("tampered", world.reject(&tampered), "Invalid token signature", 401, Some("invalid_token")),
-        (
-            "foreign key, known id",
-            world.reject(&foreign.token(&claims())),
-            "Invalid token signature",
-            401,
-            Some("invalid_token"),
-        ),
-        (
-            "no kid",
-            two_keys.reject(&key.token_with(&no_kid, &claims())),
-            "Token missing key ID (kid)",
-            401,
-            Some("invalid_token"),
-        ),
-        (
-            "expired",
-            world.reject(&key.token(&with("exp", json!(START - 60)))),
-            "Token has expired: at 2027-01-15T07:59:00Z, 60 seconds ago",
-            401,
-            Some("invalid_token"),
-        ),
-        (
-            "nbf",
-            world.reject(&key.token(&with("nbf", json!(START + 61)))),
-            "Token is not yet valid: nbf is 2027-01-15T08:01:01Z, 61 seconds ahead",
-            401,
-            Some("invalid_token"),
-        ),
-        (
-            "iat",
-            world.reject(&key.token(&with("iat", json!(START + 3600)))),
-            "Token is not yet valid: iat is",
-            401,
-            Some("invalid_token"),
-        ),
-        (
-            "issuer by a slash",
-            world.reject(&key.token(&with("iss", json!(format!("{ISSUER}/"))))),
-            "Invalid token issuer: expected `https://issuer.example/realm`, found `https://issuer.example/realm/`",
-            401,
-            Some("invalid_token"),
-        ),
-        (
-            "audience",
-            world.reject(&key.token(&with("aud", json!(["a", "b"])))),
-            "Invalid token audience: expected `m4-api`, found `a`, `b`",
-            401,
-            Some("invalid_token"),
-        ),
-        ("no iss", world.reject(&key.token(&without("iss"))), "Invalid token: ", 401, Some("invalid_token")),
-        ("no aud", world.reject(&key.token(&without("aud"))), "Invalid token: ", 401, Some("invalid_token")),
-        ("no exp", world.reject(&key.token(&without("exp"))), "Invalid token: ", 401, Some("invalid_token")),
-        ("no sub", world.reject(&key.token(&without("sub"))), "Invalid token: ", 401, Some("invalid_token")),
-        (
-            "empty sub",
-            world.reject(&key.token(&with("sub", json!("")))),
-            "Invalid token: the required claim `sub`",
-            401,
-            Some("invalid_token"),
-        ),
-        (
-            "key-bound",
-            world.reject(&key.token(&with("cnf", json!({ "jkt": "x" })))),
-            "Invalid token: it is bound to a key",
-            401,
-            Some("invalid_token"),
-        ),
-        ("crit", world.reject(&crit), "Invalid token: it demands", 401, Some("invalid_token")),
-        (
-            "scopes",
-            world.reject(&key.token(&with("scope", json!("openid")))),
-            "Missing required scopes: read:mimic-data",
-            403,
-            Some("insufficient_scope"),
-        ),
-    ] {
-        assert!(rejection.message().starts_with(begins), "{what}: {rejection}");
-        assert_eq!((rejection.http_status(), rejection.oauth_error()), (status, error), "{what}");
-        assert!(!rejection.hint().is_empty() && !rejection.hint().contains('\n'), "{what}");
-    }
-}
-
-#[test]
-fn tokens_of_other_kinds_are_refused_by_type_and_by_shape() {
-    let key = Signer::p256("e");
-    let world = World::new(&[&key]);
-    let refused = |token: String| match world.reject(&token) {
-        Rejection::WrongKind(kind) => kind.to_string(),
-        other => panic!("{other:?}"),
-    };
-    for (typ, says) in [
-        ("dpop+jwt", "DPoP"),
-        ("application/DPoP+jwt", "DPoP"),
-        ("logout+jwt", "logout"),
-        ("secevent+jwt", "security event"),
-        ("JWE", "type `JWE`"),
-        ("", "type ``"),
-    ] {
-        let token = key.token_with(&json!({ "alg": "ES256", "kid": "e", "typ": typ }), &claims());
-        assert!(refused(token).contains(says), "{typ}");
-    }
-    for (name, value, says) in [
-        ("nonce", json!("n"), "ID token"),
-        ("at_hash", json!("h"), "ID token"),
-        ("token_use", json!("id"), "ID token"),
-        ("typ", json!("ID"), "ID token"),
-        ("typ", json!("Refresh"), "refresh token"),
-        ("typ", json!("Logout"), "logout"),
-        ("events", json!({}), "security event"),
-    ] {
-        assert!(refused(key.token(&with(name, value))).contains(says), "{name}");
-    }
-    let mut proof = with("htm", json!("GET"));
-    proof["htu"] = json!("https://x");
-    assert!(refused(key.token(&proof)).contains("DPoP"));
-    for typ in [json!("JWT"), json!("at+jwt"), json!("application/AT+JWT"), Value::Null] {
-        world.admit(&key.token_with(&json!({ "alg": "ES256", "kid": "e", "typ": typ }), &claims()));
-    }
-}
-
-#[test]
-fn a_missing_token_carries_no_error_code() {
-    let world = World::new(&[]);
-    let Decision::Reject(Refused { rejection, .. }) =
-        world.gate.decide(Credential::None, &QUERY, no_keys, at(0))
-    else {
-        panic!()
-    };
-    assert_eq!(rejection.message(), "Missing OAuth2 access token");
-    assert_eq!((rejection.http_status(), rejection.oauth_error()), (401, None));
-}
-
 #[test]
 fn times_are_judged_with_leeway_and_exp_is_exclusive() {
     let key = Signer::p256("e");
@@ -341,44 +154,6 @@ fn times_are_judged_with_leeway_and_exp_is_exclusive() {
     assert!(matches!(world.reject_at(&token, at(160)), Rejection::Expired { .. }));
     let early = key.token(&with("nbf", json!(START + 60)));
     world.admit(&early);
-}
-
-#[test]
-fn a_cached_token_still_expires() {
-    let key = Signer::p256("e");
-    let world = World::new(&[&key]);
-    let token = key.token(&claims());
-    world.admit(&token);
-    assert!(matches!(world.reject_at(&token, at(360)), Rejection::Expired { .. }));
-}
-
-#[test]
-fn a_cached_token_dies_with_its_key() {
-    let (old, new) = (Signer::p256("old"), Signer::p256("new"));
-    let mut world = World::new(&[&old, &new]);
-    let token = old.token(&claims());
-    world.admit(&token);
-    world.publish(&[&new], at(31));
-    assert!(matches!(world.decide(&token, &QUERY, at(31)), Decision::NeedsKeys(_)));
-}
-
-#[test]
-fn a_cached_token_survives_a_refresh_that_keeps_its_key() {
-    let key = Signer::p256("e");
-    let mut world = World::new(&[&key]);
-    let token = key.token(&claims());
-    world.admit(&token);
-    world.publish(&[&Signer::p256("other"), &key], at(31));
-    assert!(matches!(world.decide(&token, &QUERY, at(31)), Decision::Admit(_)));
-}
-
-#[test]
-fn a_cached_token_is_not_admitted_on_keys_past_their_time() {
-    let key = Signer::p256("e");
-    let world = World::new(&[&key]);
-    let token = key.token(&with("exp", json!(START + 100_000)));
-    world.admit(&token);
-    assert!(matches!(world.decide(&token, &QUERY, at(3600)), Decision::NeedsKeys(_)));
 }
 
 #[test]
@@ -561,55 +336,3 @@ fn no_message_or_debug_output_holds_the_token() {
     let shown = format!("{granted:?} {:?} {rejection:?} {rejection} {}", world.gate, rejection.hint());
     assert!(!shown.contains(signature) && !shown.contains(&token[..40]), "{shown}");
 }
-
-proptest! {
-    #[test]
-    fn arbitrary_text_is_refused_without_a_panic(text in ".{0,200}") {
-        let gate = Authenticator::protected(vec![policy()], None);
-        let decision = gate.decide(Credential::Bearer(&text), &QUERY, no_keys, at(0));
-        prop_assert!(!matches!(decision, Decision::Admit(_)));
-    }
-
-    #[test]
-    fn arbitrary_parts_are_refused_without_a_panic(parts in proptest::array::uniform3(proptest::collection::vec(any::<u8>(), 0..60))) {
-        let text = parts.map(|part| URL_SAFE_NO_PAD.encode(part)).join(".");
-        let gate = Authenticator::protected(vec![policy()], None);
-        let decision = gate.decide(Credential::Bearer(&text), &QUERY, no_keys, at(0));
-        prop_assert!(!matches!(decision, Decision::Admit(_)));
-    }
-
-    #[test]
-    fn changing_any_byte_of_a_token_refuses_it(index in any::<prop::sample::Index>(), byte in any::<u8>()) {
-        use std::sync::LazyLock;
-        static WORLD: LazyLock<(World, String)> = LazyLock::new(|| {
-            let key = Signer::p256("e");
-            (World::new(&[&key]), key.token(&claims()))
-        });
-        let (world, token) = &*WORLD;
-        let mut bytes = token.clone().into_bytes();
-        let index = index.index(bytes.len());
-        prop_assume!(bytes[index] != byte && byte.is_ascii_graphic());
-        bytes[index] = byte;
-        let changed = String::from_utf8(bytes).unwrap();
-        // The last character of a part carries unused bits; base64 decoding must not ignore them.
-        prop_assert!(!matches!(world.decide(&changed, &QUERY, at(0)), Decision::Admit(_)));
-    }
-
-    #[test]
-    fn what_an_issuer_signs_comes_out_as_the_principal(subject in "[a-zA-Z0-9|@.-]{1,40}", scopes in proptest::collection::btree_set("[a-z:]{1,12}", 0..5)) {
-        use std::sync::LazyLock;
-        static KEY: LazyLock<Signer> = LazyLock::new(|| Signer::p256("e"));
-        let world = World::new(&[&KEY]);
-        let mut all = scopes.clone();
-        all.insert("read:mimic-data".into());
-        let text = all.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
-        let mut claims = with("sub", json!(subject));
-        claims["scope"] = json!(text);
-        let granted = world.admit(&KEY.token(&claims));
-        let principal = granted.principal().unwrap();
-        prop_assert_eq!(&**principal.subject(), subject.as_str());
-        prop_assert!(principal.scopes().iter().eq(all.iter().map(String::as_str)));
-    }
-}
-
-mod issuers;
