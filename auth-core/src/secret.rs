@@ -56,6 +56,13 @@ mod tests {
     }
 
     #[test]
+    fn the_text_comes_out_as_it_went_in() {
+        assert_eq!(Secret::new("abc").expose(), "abc");
+        assert_eq!(Secret::from("abc".to_owned()).expose(), "abc");
+        assert!(Secret::default().is_empty() && !Secret::new("abc").is_empty());
+    }
+
+    #[test]
     fn comparison_is_by_whole_content() {
         let secret = Secret::new("abc");
         assert!(secret.matches("abc"));

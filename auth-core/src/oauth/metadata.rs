@@ -182,4 +182,14 @@ mod tests {
         );
         assert_eq!(parse("<html>"), Err(MetadataError::NotMetadata));
     }
+
+    #[test]
+    fn the_largest_metadata_has_262144_bytes() {
+        let issuer = Issuer::parse("https://a.example").unwrap();
+        let text = r#"{"issuer":"https://a.example","jwks_uri":"https://a.example/k"}"#;
+        let padded = |bytes: usize| [text.as_bytes(), &vec![b' '; bytes - text.len()]].concat();
+        assert!(Metadata::parse(&padded(262_144), &issuer).is_ok());
+        assert_eq!(Metadata::parse(&padded(262_145), &issuer), Err(MetadataError::TooLarge));
+        assert_eq!(issuer.to_string(), "https://a.example");
+    }
 }
