@@ -136,6 +136,8 @@ mod tests {
         assert!(!UnixTime(0).is_plausible());
         assert!(!UnixTime(i64::MAX).is_plausible());
         assert!(UnixTime(1_795_219_199).is_plausible());
+        let years = [1_735_689_599, 1_735_689_600, 7_258_118_399, 7_258_118_400].map(UnixTime);
+        assert_eq!(years.map(UnixTime::is_plausible), [false, true, true, false]);
     }
 
     #[test]

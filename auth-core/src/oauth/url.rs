@@ -152,6 +152,20 @@ mod tests {
         }
     }
 
+    #[test]
+    fn every_hint_says_what_to_write() {
+        for (error, what) in [
+            (InvalidUrl::NotAbsolute, "https://"),
+            (InvalidUrl::NotHttp, "https://"),
+            (InvalidUrl::Insecure, "https://"),
+            (InvalidUrl::HasUser, "@"),
+            (InvalidUrl::HasFragment, "#"),
+            (InvalidUrl::HasQuery, "?"),
+        ] {
+            assert!(error.hint().contains(what), "{error}");
+        }
+    }
+
     proptest! {
         #[test]
         fn an_accepted_url_is_encrypted_or_local(text in "(https?|ftp)://[a-z0-9.@:#?/\\[\\]]{0,24}") {
