@@ -29,13 +29,7 @@ impl<'a> UnverifiedToken<'a> {
     /// Empty text is [`Rejection::MissingToken`]; anything that is not three non-empty parts, or longer than
     /// [`MAX_TOKEN_BYTES`], is [`Rejection::Malformed`].
     pub fn parse(text: &'a str) -> Result<Self, Rejection> {
-        let text = strip_bearer(text.trim_ascii());
-        if text.is_empty() {
-            return Err(Rejection::MissingToken);
-        }
-        if text.len() > MAX_TOKEN_BYTES {
-            return Err(Malformed::TooLarge { bytes: text.len() }.into());
-        }
+        let text = without_scheme(text)?;
         let mut dots = text.bytes().enumerate().filter(|(_, byte)| *byte == b'.').map(|(index, _)| index);
         let (Some(header_end), Some(payload_end), None) = (dots.next(), dots.next(), dots.next()) else {
             let parts = text.split('.').count();
@@ -150,8 +144,20 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
+/// The token in the text of a credential: there, of bearable size, and without the scheme's name.
+pub(crate) fn without_scheme(text: &str) -> Result<&str, Rejection> {
+    let text = strip_bearer(text.trim_ascii());
+    if text.is_empty() {
+        return Err(Rejection::MissingToken);
+    }
+    if text.len() > MAX_TOKEN_BYTES {
+        return Err(Malformed::TooLarge { bytes: text.len() }.into());
+    }
+    Ok(text)
+}
+
 /// Removes the scheme name of RFC 6750 §2.1, which is case-insensitive (RFC 9110 §11.1).
-pub(crate) fn strip_bearer(text: &str) -> &str {
+fn strip_bearer(text: &str) -> &str {
     match text.split_at_checked("bearer".len()) {
         Some((scheme, rest))
             if scheme.eq_ignore_ascii_case("bearer")

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::rejection::{Malformed, Rejection};
 use crate::secret::Secret;
-use crate::token::{MAX_TOKEN_BYTES, TokenDigest, strip_bearer};
+use crate::token::{TokenDigest, without_scheme};
 
 /// A token that may be sent to an introspection endpoint. Any bearer token qualifies, a JWT too.
 #[derive(Clone, Copy)]
@@ -13,17 +13,11 @@ pub struct OpaqueToken<'a>(&'a str);
 impl<'a> OpaqueToken<'a> {
     /// Takes the text of a credential: a token, with or without `Bearer ` in front.
     ///
-    /// Empty text is [`Rejection::MissingToken`]. Text longer than [`MAX_TOKEN_BYTES`], or with characters that no
-    /// bearer token has (`b64token` of RFC 6750 §2.1), is [`Rejection::Malformed`], so it never costs the issuer a
-    /// request.
+    /// Empty text is [`Rejection::MissingToken`]. Text longer than [`MAX_TOKEN_BYTES`](crate::token::MAX_TOKEN_BYTES), or
+    /// with characters that no bearer token has (`b64token` of RFC 6750 §2.1), is [`Rejection::Malformed`], so it never
+    /// costs the issuer a request.
     pub fn parse(text: &'a str) -> Result<Self, Rejection> {
-        let text = strip_bearer(text.trim_ascii());
-        if text.is_empty() {
-            return Err(Rejection::MissingToken);
-        }
-        if text.len() > MAX_TOKEN_BYTES {
-            return Err(Malformed::TooLarge { bytes: text.len() }.into());
-        }
+        let text = without_scheme(text)?;
         let unpadded = text.trim_end_matches('=');
         if unpadded.is_empty() || !unpadded.bytes().all(is_token_byte) {
             return Err(Malformed::NotBase64 { part: "token" }.into());
@@ -67,7 +61,7 @@ mod tests {
         for text in ["=", "a b", "a\nb", "a\"b", "é", "a=b", "a&token=b"] {
             assert!(matches!(OpaqueToken::parse(text), Err(Rejection::Malformed(_))), "{text:?}");
         }
-        let long = "a".repeat(MAX_TOKEN_BYTES + 1);
+        let long = "a".repeat(crate::token::MAX_TOKEN_BYTES + 1);
         assert!(matches!(OpaqueToken::parse(&long), Err(Rejection::Malformed(Malformed::TooLarge { .. }))));
     }
 
