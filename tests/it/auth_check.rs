@@ -21,7 +21,9 @@ fn check(sandbox: &Sandbox, token: &str, options: &[&str], code: i32) -> Value {
     });
     let report: Value = serde_json::from_str(&std::mem::take(&mut reports[0])).unwrap();
     let [verdict, message] = ["verdict", "message"].map(|name| report[name].as_str().unwrap());
-    assert!(reports[1].contains(&format!("verdict: {verdict}: {message}")), "{}", reports[1]);
+    // The two runs may fall into different seconds, and distances in time are the last thing a message says.
+    let settled = message.split(", ").next().unwrap_or_default();
+    assert!(reports[1].contains(&format!("verdict: {verdict}: {settled}")), "{}", reports[1]);
     report
 }
 
