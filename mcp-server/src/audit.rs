@@ -26,6 +26,14 @@ pub(crate) fn record_decision(access: &Access<'_>, outcome: &Result<Granted, Ref
     }
 }
 
+/// Records that somebody was turned away before it was known what they wanted.
+pub(crate) fn record_stranger(Refused { rejection, principal, fingerprint }: &Refused) {
+    let (issuer, subject) = caller(principal.as_deref());
+    let token = fingerprint.map(tracing::field::display);
+    let reason = rejection.code();
+    tracing::warn!(target: TARGET, decision = "reject", issuer, subject, token, reason, "{rejection}");
+}
+
 /// Records a call that had no decision, because the caller's own token could not be read.
 pub(crate) fn record_no_credential(access: &Access<'_>, error: &dyn std::error::Error) {
     let Access { tool, dataset } = *access;

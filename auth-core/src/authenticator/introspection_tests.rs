@@ -32,11 +32,8 @@ fn introspected(answer: &Value) -> Arc<IntrospectedClaims> {
 
 fn decide(gate: &Authenticator, answer: &Value) -> Result<Granted, Rejection> {
     let claims = introspected(answer);
-    match gate.decide_introspected(1, &claims, Credential::Bearer(OPAQUE), &QUERY, at(0)) {
-        Decision::Admit(granted) => Ok(granted),
-        Decision::Reject(refused) => Err(refused.rejection),
-        other => panic!("{other:?}"),
-    }
+    gate.decide_introspected(1, &claims, Credential::Bearer(OPAQUE), &QUERY, at(0))
+        .map_err(|refused| refused.rejection)
 }
 
 #[test]

@@ -1,13 +1,16 @@
 //! The gate's decision: may this token do this, now?
 
-use std::sync::Arc;
-use std::time::Duration;
+mod decision;
 
+use std::sync::Arc;
+
+pub use self::decision::{Authenticated, Credential, Decision, Granted, NeedsKeys, Refused};
+
+use self::decision::Caller;
 use crate::cache::DecisionCache;
 use crate::checks;
-use crate::dpop::DpopBound;
 use crate::introspection::{IntrospectedClaims, OpaqueToken};
-use crate::jwks::{FetchFailed, KeyQuery, KeySnapshot};
+use crate::jwks::KeySnapshot;
 use crate::limit::{RateLimiter, SubjectKey};
 use crate::policy::Policy;
 use crate::rejection::Rejection;
@@ -58,7 +61,7 @@ impl Authenticator {
         verifiers.iter().map(Verifier::policy)
     }
 
-    /// Decides one call.
+    /// Decides one call: [`authenticate`](Self::authenticate), then [`authorize`](Self::authorize).
     ///
     /// `keys` gives the keys of the issuer at a place in the order of [`Authenticator::protected`]. The order of checks is
     /// fixed: token, key binding, scopes, rate; a call refused earlier costs nothing of the subject's rate.
@@ -69,25 +72,61 @@ impl Authenticator {
         keys: impl Fn(usize) -> Arc<KeySnapshot>,
         now: Now,
     ) -> Decision {
+        self.authenticate(credential, keys, now).and_then(|caller| self.authorize(&caller, access, now))
+    }
+
+    /// Decides whether a credential is genuine and its bearer's, without asking what it is for.
+    ///
+    /// For servers that refuse strangers before they look at what is asked for. Costs nothing of a subject's rate.
+    pub fn authenticate(
+        &self,
+        credential: Credential<'_>,
+        keys: impl Fn(usize) -> Arc<KeySnapshot>,
+        now: Now,
+    ) -> Decision<Authenticated> {
         let outcome = match &self.mode {
-            Mode::Open => return Decision::Admit(Granted { caller: None }),
+            Mode::Open => Ok(Authenticated { caller: None }),
             Mode::Misconfigured { detail, hint } => {
                 Err(Rejection::Misconfigured { detail: detail.clone(), hint: hint.clone() }.into())
             }
-            Mode::Protected(protected) => protected.decide(credential, access, keys, now),
+            Mode::Protected(protected) => protected.authenticate(credential, keys, now),
         };
         match outcome {
-            Ok(granted) => Decision::Admit(granted),
+            Ok(caller) => Decision::Admit(caller),
             Err(Stop::Refused(refused)) => Decision::Reject(refused),
             Err(Stop::NeedsKeys(needs)) => Decision::NeedsKeys(needs),
             Err(Stop::NeedsIntrospection(issuer)) => Decision::NeedsIntrospection { issuer },
         }
     }
 
-    /// Decides one call whose token only its issuer can read, by what that issuer said.
+    /// Decides whether a caller may do one thing now: scopes, then rate.
     ///
-    /// `issuer` is the place [`Decision::NeedsIntrospection`] named. Checks and their order are those of
-    /// [`Authenticator::decide`], keys and signature aside.
+    /// `caller` must be of this authenticator and of this request: a token's times are not judged again.
+    pub fn authorize(
+        &self,
+        caller: &Authenticated,
+        access: &Access<'_>,
+        now: Now,
+    ) -> Result<Granted, Refused> {
+        let granted = Granted { caller: caller.caller.clone(), access: access.into() };
+        match (&self.mode, &caller.caller) {
+            (Mode::Open, _) => Ok(granted),
+            (Mode::Protected(protected), Some(known)) => {
+                protected.check_use(known, access, now).map_err(|rejection| known.refused(rejection))?;
+                Ok(granted)
+            }
+            // Somebody whom another authenticator let in as nobody.
+            (Mode::Protected(_), None) => Err(Rejection::MissingToken.into()),
+            (Mode::Misconfigured { detail, hint }, _) => {
+                Err(Rejection::Misconfigured { detail: detail.clone(), hint: hint.clone() }.into())
+            }
+        }
+    }
+
+    /// [`decide`](Self::decide) for a token that only its issuer can read, by what that issuer said.
+    ///
+    /// `issuer` is the place [`Decision::NeedsIntrospection`] named. Checks and their order are the same, keys and signature
+    /// aside.
     pub fn decide_introspected(
         &self,
         issuer: usize,
@@ -95,114 +134,26 @@ impl Authenticator {
         credential: Credential<'_>,
         access: &Access<'_>,
         now: Now,
-    ) -> Decision {
-        let Mode::Protected(protected) = &self.mode else {
-            // Only a protected gate asks for introspection; whoever comes here without being asked gets nothing.
-            return Decision::Reject(Rejection::MissingToken.into());
-        };
-        match protected.decide_introspected(issuer, claims, credential, access, now) {
-            Ok(granted) => Decision::Admit(granted),
-            Err(refused) => Decision::Reject(refused),
-        }
+    ) -> Result<Granted, Refused> {
+        let caller = self.authenticate_introspected(issuer, claims, credential, now)?;
+        self.authorize(&caller, access, now)
     }
-}
 
-/// What a caller presents.
-#[derive(Debug, Clone, Copy)]
-pub enum Credential<'a> {
-    /// Nothing.
-    None,
-    /// A token, good for whoever holds it (RFC 6750). A key-bound token is not: it needs its proof.
-    Bearer(&'a str),
-    /// A token with the proof that its holder has a key (RFC 9449), already verified for this very request.
-    Dpop {
-        /// The token.
-        token: &'a str,
-        /// What the proof proved.
-        proof: &'a DpopBound,
-    },
-}
-
-impl<'a> Credential<'a> {
-    /// The token's text, when there is one.
-    pub const fn token(self) -> Option<&'a str> {
-        match self {
-            Self::None => None,
-            Self::Bearer(token) | Self::Dpop { token, .. } => Some(token),
-        }
-    }
-}
-
-/// What [`Authenticator::decide`] answers.
-#[derive(Debug)]
-#[must_use]
-pub enum Decision {
-    /// The call may go on, with this proof.
-    Admit(Granted),
-    /// The call must not go on.
-    Reject(Refused),
-    /// The snapshot cannot tell. Ask the issuer's [`KeyLifecycle`](crate::jwks::KeyLifecycle), then decide again.
-    NeedsKeys(NeedsKeys),
-    /// The token is no JWT. Ask its issuer ([`crate::introspection`]), then [`Authenticator::decide_introspected`].
-    NeedsIntrospection {
-        /// Whom to ask: the issuer's place in the order of [`Authenticator::protected`].
+    /// [`authenticate`](Self::authenticate) for a token that only its issuer can read, by what that issuer said.
+    pub fn authenticate_introspected(
+        &self,
         issuer: usize,
-    },
-}
-
-/// Proof that the gate admitted a call. Only [`Authenticator::decide`] makes one.
-#[derive(Debug, Clone)]
-pub struct Granted {
-    caller: Option<(Arc<Verified>, Fingerprint)>,
-}
-
-impl Granted {
-    /// Who is calling; `None` when OAuth2 is switched off.
-    pub fn principal(&self) -> Option<&Principal> {
-        self.caller.as_ref().map(|(verified, _)| &**verified.principal())
-    }
-
-    /// What a log may hold of the token.
-    pub fn fingerprint(&self) -> Option<Fingerprint> {
-        self.caller.as_ref().map(|(_, fingerprint)| *fingerprint)
-    }
-}
-
-/// A refusal, and whose it is as far as that is proven.
-#[derive(Debug, Clone)]
-pub struct Refused {
-    /// Why.
-    pub rejection: Rejection,
-    /// Whom the token speaks for; `None` unless it was genuine, as it is where only scopes or rate are wrong.
-    pub principal: Option<Arc<Principal>>,
-    /// What a log may hold of the token, when one was presented.
-    pub fingerprint: Option<Fingerprint>,
-}
-
-impl From<Rejection> for Refused {
-    fn from(rejection: Rejection) -> Self {
-        Self { rejection, principal: None, fingerprint: None }
-    }
-}
-
-/// A key the snapshot does not have.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NeedsKeys {
-    /// Whose key: the issuer's place in the order of [`Authenticator::protected`].
-    pub issuer: usize,
-    /// What to look up.
-    pub query: KeyQuery,
-}
-
-impl NeedsKeys {
-    /// The refusal when the issuer has no such key.
-    pub fn unknown(self, retry_after: Duration) -> Rejection {
-        Rejection::UnknownKey { kid: self.query.kid, retry_after }
-    }
-
-    /// The refusal when the issuer cannot be asked.
-    pub fn unavailable(failure: FetchFailed, retry_after: Duration) -> Rejection {
-        Rejection::KeysUnavailable { failure, retry_after }
+        claims: &IntrospectedClaims,
+        credential: Credential<'_>,
+        now: Now,
+    ) -> Result<Authenticated, Refused> {
+        match &self.mode {
+            Mode::Protected(protected) => {
+                protected.authenticate_introspected(issuer, claims, credential, now)
+            }
+            // Only a protected gate asks for introspection; whoever comes here without being asked gets nothing.
+            Mode::Open | Mode::Misconfigured { .. } => Err(Rejection::MissingToken.into()),
+        }
     }
 }
 
@@ -222,13 +173,12 @@ struct Protected {
 }
 
 impl Protected {
-    fn decide(
+    fn authenticate(
         &self,
         credential: Credential<'_>,
-        access: &Access<'_>,
         keys: impl Fn(usize) -> Arc<KeySnapshot>,
         now: Now,
-    ) -> Result<Granted, Stop> {
+    ) -> Result<Authenticated, Stop> {
         check_clock(now.wall)?;
         let text = credential.token().ok_or(Rejection::MissingToken)?;
         let token = UnverifiedToken::parse(text).map_err(|malformed| {
@@ -239,45 +189,31 @@ impl Protected {
         let fingerprint = digest.fingerprint();
         let (issuer, verified) =
             self.genuine(&token, digest, keys, now).map_err(|stop| stop.about(None, fingerprint))?;
-        let principal = verified.principal();
-        self.check_use(issuer, principal, credential, &digest, access, now)
-            .map_err(|rejection| Stop::from(rejection).about(Some(principal.clone()), fingerprint))?;
-        Ok(Granted { caller: Some((verified, fingerprint)) })
+        Ok(bound(Caller { issuer, verified, fingerprint }, credential, &digest, now)?)
     }
 
-    fn decide_introspected(
+    fn authenticate_introspected(
         &self,
         issuer: usize,
         claims: &IntrospectedClaims,
         credential: Credential<'_>,
-        access: &Access<'_>,
         now: Now,
-    ) -> Result<Granted, Refused> {
+    ) -> Result<Authenticated, Refused> {
         check_clock(now.wall)?;
         let digest = OpaqueToken::parse(credential.token().ok_or(Rejection::MissingToken)?)?.digest();
         let fingerprint = digest.fingerprint();
-        let refused = |rejection, principal| Refused { rejection, principal, fingerprint: Some(fingerprint) };
         let rules = self.verifiers.get(issuer).ok_or(Rejection::MissingToken)?;
-        let verified =
-            rules.judge(claims.claims(), now.wall).map_err(|rejection| refused(rejection, None))?;
-        let principal = verified.principal();
-        self.check_use(issuer, principal, credential, &digest, access, now)
-            .map_err(|rejection| refused(rejection, Some(principal.clone())))?;
-        Ok(Granted { caller: Some((Arc::new(verified), fingerprint)) })
+        let verified = rules
+            .judge(claims.claims(), now.wall)
+            .map_err(|rejection| Refused { fingerprint: Some(fingerprint), ..Refused::from(rejection) })?;
+        bound(Caller { issuer, verified: Arc::new(verified), fingerprint }, credential, &digest, now)
     }
 
     /// What is checked at every use of a genuine token.
-    fn check_use(
-        &self,
-        issuer: usize,
-        principal: &Principal,
-        credential: Credential<'_>,
-        digest: &TokenDigest,
-        access: &Access<'_>,
-        now: Now,
-    ) -> Result<(), Rejection> {
-        check_binding(credential, principal, digest, now)?;
-        self.verifiers[issuer].check_scopes(principal, access)?;
+    fn check_use(&self, caller: &Caller, access: &Access<'_>, now: Now) -> Result<(), Rejection> {
+        let principal = caller.verified.principal();
+        let rules = self.verifiers.get(caller.issuer).ok_or(Rejection::MissingToken)?;
+        rules.check_scopes(principal, access)?;
         self.check_rate(principal, access, now)
     }
 
@@ -325,16 +261,21 @@ impl Protected {
 
 /// A token bound to a key is only good together with a proof of that key (RFC 7800 §3.1, RFC 9449 §7.2), asked for at
 /// every use, also of a token verified before.
-fn check_binding(
+fn bound(
+    caller: Caller,
     credential: Credential<'_>,
-    principal: &Principal,
     digest: &TokenDigest,
     now: Now,
-) -> Result<(), Rejection> {
-    match credential {
-        Credential::Dpop { proof, .. } => Ok(proof.redeem(principal.claim("cnf"), digest, now.wall)?),
+) -> Result<Authenticated, Refused> {
+    let principal = caller.verified.principal();
+    let outcome = match credential {
+        Credential::Dpop { proof, .. } => {
+            proof.redeem(principal.claim("cnf"), digest, now.wall).map_err(Rejection::from)
+        }
         Credential::Bearer(_) | Credential::None => check_unbound(principal),
-    }
+    };
+    outcome.map_err(|rejection| caller.refused(rejection))?;
+    Ok(Authenticated { caller: Some(caller) })
 }
 
 /// A clock that cannot be right judges nothing.
@@ -367,6 +308,12 @@ impl Stop {
             }
             needs @ (Self::NeedsKeys(_) | Self::NeedsIntrospection(_)) => needs,
         }
+    }
+}
+
+impl From<Refused> for Stop {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
     }
 }
 

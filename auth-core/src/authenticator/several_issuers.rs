@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::algorithm::Algorithm;
-use crate::jwks::{KeyLifecycle, KeySet, LifecycleSettings};
+use crate::jwks::{KeyLifecycle, KeyQuery, KeySet, LifecycleSettings};
 use crate::testing::{Signer, jwks};
 use crate::time::{Instant, UnixTime};
 

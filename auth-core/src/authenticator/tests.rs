@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::algorithm::Algorithm;
-use crate::jwks::{KeyLifecycle, KeyLookup, KeySet, LifecycleSettings};
+use crate::jwks::{FetchFailed, KeyLifecycle, KeyLookup, KeyQuery, KeySet, LifecycleSettings};
 use crate::limit::{RateLimit, ToolLimits};
 use crate::rejection::TokenKind;
 use crate::scope::{ScopeRequirements, ScopeSet};
@@ -335,4 +336,60 @@ fn no_message_or_debug_output_holds_the_token() {
     let rejection = world.reject(&foreign);
     let shown = format!("{granted:?} {:?} {rejection:?} {rejection} {}", world.gate, rejection.hint());
     assert!(!shown.contains(signature) && !shown.contains(&token[..40]), "{shown}");
+}
+
+#[test]
+fn a_proof_is_for_the_one_call_it_was_given_for() {
+    let gate = Authenticator::open();
+    let Decision::Admit(caller) = gate.authenticate(Credential::None, |_| Arc::default(), at(0)) else {
+        panic!()
+    };
+    let asked = Access { tool: "execute_query", dataset: Some("mimic-iv") };
+    let granted = gate.authorize(&caller, &asked, at(0)).unwrap();
+    assert!(granted.is_for(&asked));
+    for other in [
+        Access { tool: "get_note", ..asked },
+        Access { dataset: Some("mimic-iv-note"), ..asked },
+        Access { dataset: None, ..asked },
+    ] {
+        assert!(!granted.is_for(&other), "{other:?}");
+    }
+}
+
+#[test]
+fn nobody_from_an_open_gate_is_nobody_at_a_protected_one() {
+    let Decision::Admit(nobody) =
+        Authenticator::open().authenticate(Credential::None, |_| Arc::default(), at(0))
+    else {
+        panic!()
+    };
+    let gate = Authenticator::protected(vec![Policy::new("https://issuer.example", "m4-api")], None);
+    let access = Access { tool: "execute_query", dataset: None };
+    assert_eq!(gate.authorize(&nobody, &access, at(0)).unwrap_err().rejection, Rejection::MissingToken);
+    let shut = Authenticator::misconfigured("x", None);
+    assert_eq!(shut.authorize(&nobody, &access, at(0)).unwrap_err().rejection.code(), "misconfigured");
+}
+
+#[test]
+fn authenticating_costs_nothing_of_the_rate() {
+    let key = Signer::p256("e");
+    let limit = RateLimit { requests: NonZeroU32::new(1).unwrap(), window: Duration::from_secs(100) };
+    let world =
+        World::with(Authenticator::protected(vec![policy()], Some(RateLimiter::new(limit, 10))), &[&key]);
+    let token = key.token(&claims());
+    let snapshot = Arc::new(world.lifecycle.snapshot());
+    let authenticate =
+        || match world.gate.authenticate(Credential::Bearer(&token), |_| snapshot.clone(), at(0)) {
+            Decision::Admit(caller) => caller,
+            other => panic!("{other:?}"),
+        };
+    for _ in 0..5 {
+        authenticate();
+    }
+    let caller = authenticate();
+    assert_eq!(&**caller.principal().unwrap().subject(), "ada");
+    world.gate.authorize(&caller, &QUERY, at(0)).unwrap();
+    let refused = world.gate.authorize(&caller, &QUERY, at(0)).unwrap_err();
+    assert_eq!(refused.rejection.code(), "rate_limited");
+    assert_eq!(refused.principal.unwrap().subject().as_ref(), "ada");
 }

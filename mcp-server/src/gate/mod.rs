@@ -1,6 +1,7 @@
 //! The gate every data access passes.
 //!
-//! [`Gate::admit`] is the one place where calls are decided and where every decision is recorded. It joins the pure
+//! [`Gate::authorize`] is the one place where calls are decided and where every decision is recorded; [`Gate::admit`]
+//! authenticates before it, and [`Gate::authenticate`] alone is for transports that ask twice. It joins the pure
 //! decisions of `auth-core` with this process's clocks and with the task that fetches keys.
 
 pub mod clock;
@@ -12,10 +13,11 @@ mod setup;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use auth_core::authenticator::Granted;
-use auth_core::authenticator::{Authenticator, Credential, Decision, NeedsKeys, Refused};
+pub use auth_core::authenticator::{Authenticated, Credential, Granted};
+use auth_core::authenticator::{Authenticator, Decision, NeedsKeys, Refused};
 use auth_core::introspection::{Lookup, OpaqueToken};
 use auth_core::jwks::{FetchFailed, KeyLookup};
+use auth_core::policy::Policy;
 use auth_core::rejection::Rejection;
 use auth_core::scope::Access;
 use auth_core::secret::Secret;
@@ -67,38 +69,53 @@ impl Gate {
         }
     }
 
-    /// Decides one call and records the decision. Nothing else makes the proof that tools ask for.
-    pub async fn admit(
-        &self,
-        credential: Option<&Secret>,
-        access: &Access<'_>,
-    ) -> Result<Granted, Rejection> {
-        let outcome = self.decide(credential, access).await;
+    /// Decides one call of a caller who presents `token`, and records the decision.
+    pub async fn admit(&self, token: Option<&Secret>, access: &Access<'_>) -> Result<Granted, Rejection> {
+        let credential = token.map_or(Credential::None, |token| Credential::Bearer(token.expose()));
+        let outcome = match self.genuine(credential).await {
+            Ok(caller) => self.authenticator.authorize(&caller, access, self.clock.now()),
+            Err(refused) => Err(refused),
+        };
         audit::record_decision(access, &outcome);
         outcome.map_err(|refused| refused.rejection)
     }
 
-    async fn decide(&self, credential: Option<&Secret>, access: &Access<'_>) -> Result<Granted, Refused> {
-        let credential = credential.map_or(Credential::None, |token| Credential::Bearer(token.expose()));
+    /// Decides whether a credential is genuine, whatever it is for, and records a refusal. For transports that turn
+    /// strangers away before they read what is asked for.
+    pub async fn authenticate(&self, credential: Credential<'_>) -> Result<Authenticated, Rejection> {
+        self.genuine(credential).await.map_err(|refused| {
+            audit::record_stranger(&refused);
+            refused.rejection
+        })
+    }
+
+    /// Decides whether a caller may do one thing, and records the decision. Nothing else makes the proof that tools ask
+    /// for.
+    pub fn authorize(&self, caller: &Authenticated, access: &Access<'_>) -> Result<Granted, Rejection> {
+        let outcome = self.authenticator.authorize(caller, access, self.clock.now());
+        audit::record_decision(access, &outcome);
+        outcome.map_err(|refused| refused.rejection)
+    }
+
+    /// The rules for tokens, one per issuer; empty when there are none.
+    pub fn policies(&self) -> impl Iterator<Item = &Policy> {
+        self.authenticator.policies()
+    }
+
+    async fn genuine(&self, credential: Credential<'_>) -> Result<Authenticated, Refused> {
         // Keys can be replaced between the answer and the next decision, hardly twice in a row.
         for _ in 0..ATTEMPTS {
-            match self.decide_now(credential, access) {
-                Decision::Admit(granted) => return Ok(granted),
+            let keys = |issuer: usize| {
+                self.issuers.get(issuer).map_or_else(Arc::default, |issuer| issuer.keys.snapshot())
+            };
+            match self.authenticator.authenticate(credential, keys, self.clock.now()) {
+                Decision::Admit(caller) => return Ok(caller),
                 Decision::Reject(refused) => return Err(refused),
-                Decision::NeedsIntrospection { issuer } => {
-                    return self.introspect(issuer, credential, access).await;
-                }
+                Decision::NeedsIntrospection { issuer } => return self.introspect(issuer, credential).await,
                 Decision::NeedsKeys(needs) => self.obtain(needs).await?,
             }
         }
         Err(NeedsKeys::unavailable(FetchFailed::Unreachable, Duration::ZERO).into())
-    }
-
-    fn decide_now(&self, credential: Credential<'_>, access: &Access<'_>) -> Decision {
-        let keys = |issuer: usize| {
-            self.issuers.get(issuer).map_or_else(Arc::default, |issuer| issuer.keys.snapshot())
-        };
-        self.authenticator.decide(credential, access, keys, self.clock.now())
     }
 
     /// Waits for a key, or says why there is none.
@@ -114,12 +131,7 @@ impl Gate {
     }
 
     /// Decides on a token that only its issuer can read.
-    async fn introspect(
-        &self,
-        issuer: usize,
-        credential: Credential<'_>,
-        access: &Access<'_>,
-    ) -> Result<Granted, Refused> {
+    async fn introspect(&self, issuer: usize, credential: Credential<'_>) -> Result<Authenticated, Refused> {
         let client = self.issuers.get(issuer).and_then(|issuer| issuer.introspection.as_ref());
         let (Some(client), Some(text)) = (client, credential.token()) else {
             return Err(Rejection::MissingToken.into());
@@ -132,12 +144,7 @@ impl Gate {
             }
             Lookup::NeedsRequest => return Err(Rejection::MissingToken.into()),
         };
-        match self.authenticator.decide_introspected(issuer, &claims, credential, access, self.clock.now()) {
-            Decision::Admit(granted) => Ok(granted),
-            Decision::Reject(refused) => Err(refused),
-            Decision::NeedsKeys(needs) => Err(needs.unknown(Duration::ZERO).into()),
-            Decision::NeedsIntrospection { .. } => Err(Rejection::MissingToken.into()),
-        }
+        self.authenticator.authenticate_introspected(issuer, &claims, credential, self.clock.now())
     }
 }
 
