@@ -99,6 +99,16 @@ impl Authenticator {
         }
     }
 
+    /// Whether `token` was verified a moment ago and still stands: whoever sends it is no stranger who guesses.
+    ///
+    /// For limits on failed authentication, which would else let one guesser shut out all who share its address. Costs a
+    /// hash and a lookup.
+    pub fn knows(&self, token: &str, keys: impl Fn(usize) -> Arc<KeySnapshot>, now: Now) -> bool {
+        let Mode::Protected(protected) = &self.mode else { return false };
+        UnverifiedToken::parse(token)
+            .is_ok_and(|token| protected.cache.get(&token.digest(), keys, now).is_some())
+    }
+
     /// Decides whether a caller may do one thing now: scopes, then rate.
     ///
     /// `caller` must be of this authenticator and of this request: a token's times are not judged again.
