@@ -52,6 +52,11 @@ impl Authenticator {
         Self { mode: Mode::Misconfigured { detail: detail.into(), hint } }
     }
 
+    /// Whether nobody is admitted because the configuration cannot protect anything.
+    pub fn is_misconfigured(&self) -> bool {
+        matches!(self.mode, Mode::Misconfigured { .. })
+    }
+
     /// The rules for tokens, one per issuer, in the order given; empty when there are none.
     pub fn policies(&self) -> impl Iterator<Item = &Policy> {
         let verifiers = match &self.mode {

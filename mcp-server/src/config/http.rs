@@ -140,7 +140,11 @@ fn read_tls(reader: &mut Reader<'_>) -> Option<TlsFiles> {
     match (cert, key) {
         (Some(cert), Some(key)) => Some(TlsFiles { cert, key }),
         (Some(_), None) => {
-            reader.require(Place::Top, &setting::HTTP_TLS_KEY, "name the file of the certificate's private key");
+            reader.require(
+                Place::Top,
+                &setting::HTTP_TLS_KEY,
+                "name the file of the certificate's private key",
+            );
             None
         }
         (None, Some(_)) => {
@@ -161,8 +165,8 @@ fn read_limits(reader: &mut Reader<'_>) -> Option<HttpLimits> {
         reader.read(&setting::HTTP_MAX_CALLS_PER_SUBJECT, |raw| parse::count(raw, 1, 100_000)).map(size);
     let failed_auth = reader.read(&setting::HTTP_FAILED_AUTH, rate);
     let second = Duration::from_secs(1);
-    let slow_client = reader
-        .read(&setting::HTTP_SLOW_CLIENT, |raw| parse::duration(raw, second, Duration::from_mins(10)));
+    let slow_client =
+        reader.read(&setting::HTTP_SLOW_CLIENT, |raw| parse::duration(raw, second, Duration::from_mins(10)));
     let shutdown = reader
         .read(&setting::HTTP_SHUTDOWN, |raw| parse::duration(raw, Duration::ZERO, Duration::from_hours(1)));
     Some(HttpLimits {
@@ -208,8 +212,9 @@ fn hosts(raw: &Raw) -> Result<Vec<String>, Invalid> {
     let hosts = parse::list(raw)?;
     match hosts.iter().find(|host| host.contains(['/', '*', ' ', '@'])) {
         None => Ok(hosts.into_iter().map(|host| host.to_ascii_lowercase()).collect()),
-        Some(host) => Err(Invalid::new(format!("names {}, which is no host name", parse::brief(host)))
-            .hint("write the names alone, such as m4.example.org, separated by commas; there are no wildcards")),
+        Some(host) => Err(Invalid::new(format!("names {}, which is no host name", parse::brief(host))).hint(
+            "write the names alone, such as m4.example.org, separated by commas; there are no wildcards",
+        )),
     }
 }
 
@@ -240,10 +245,9 @@ fn rate(raw: &Raw) -> Result<RateLimit, Invalid> {
     let numbers = text.split_once('/').and_then(|(count, seconds)| {
         let requests: NonZeroU32 = count.trim().parse().ok()?;
         let seconds: u32 = seconds.trim().parse().ok()?;
-        (1..=86_400).contains(&seconds).then_some(RateLimit {
-            requests,
-            window: Duration::from_secs(seconds.into()),
-        })
+        (1..=86_400)
+            .contains(&seconds)
+            .then_some(RateLimit { requests, window: Duration::from_secs(seconds.into()) })
     });
     numbers.ok_or_else(|| {
         Invalid::new("is not of the form COUNT/SECONDS").hint("30/60 allows thirty failures a minute")

@@ -112,7 +112,18 @@ impl Config {
         let mut shown = auth_reader.shown;
         shown.append(&mut reader.shown);
         shown.append(&mut http_reader.shown);
-        Self { auth, backend, limits, log, login, http, locations, problems: problems.into(), warnings, shown }
+        Self {
+            auth,
+            backend,
+            limits,
+            log,
+            login,
+            http,
+            locations,
+            problems: problems.into(),
+            warnings,
+            shown,
+        }
     }
 
     /// What is wrong outside OAuth2. The settings concerned have their defaults, so data must not be served on them
