@@ -8,6 +8,8 @@ pub mod binaries;
 pub mod cli;
 pub mod client;
 pub mod demo;
+pub mod dpop;
+pub mod http;
 pub mod issuer;
 pub mod sandbox;
 pub mod server;

@@ -82,12 +82,14 @@ impl Front {
         }
         let metadata_url = (!self.issuers.is_empty()).then(|| self.site.metadata_url(host));
         let challenge = Challenge::new(rejection, &self.least, metadata_url);
-        let bearer = (!guard.requires_dpop()).then(|| challenge.bearer());
-        let dpop = guard.dpop().map(|dpop| challenge.dpop(&dpop.settings().algorithms));
-        // The scheme that was tried comes first: not every client reads past the first challenge.
+        let bearer = || (!guard.requires_dpop()).then(|| challenge.bearer());
+        let dpop = || guard.dpop().map(|dpop| challenge.dpop(&dpop.settings().algorithms));
+        // Who used a scheme is answered in it, unless it is the wrong one for this token.
+        let needs_proof = guard.requires_dpop() || matches!(rejection, Rejection::SenderConstrained);
         let challenges = match presented {
-            Presented::Dpop { .. } => [dpop, bearer],
-            Presented::Bearer(_) | Presented::Nothing => [bearer, dpop],
+            Presented::Dpop { .. } if guard.dpop().is_some() => [dpop(), None],
+            Presented::Bearer(_) if !needs_proof => [bearer(), None],
+            _ => [bearer(), dpop()],
         };
         for challenge in challenges.into_iter().flatten() {
             if let Ok(value) = HeaderValue::try_from(challenge) {
