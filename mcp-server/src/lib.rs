@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use clap::Parser as _;
 
-pub use crate::args::{DEFAULT_ADDRESS, HttpArgs};
+pub use crate::args::{DEFAULT_ADDRESS, ServerArgs};
 
 use crate::args::Args;
 use crate::config::{Config, HttpSetting};
@@ -35,7 +35,7 @@ use crate::tools::Toolbox;
 
 /// Runs the `m4-mcp-server` program: 0 when the client or a signal ended it, 1 when it could not serve.
 pub fn main() -> ExitCode {
-    let flags = Args::parse().flags();
+    let flags = Args::parse().server.flags();
     exit_code(serve(|| Config::load(&Environment::from_process(), &flags)))
 }
 

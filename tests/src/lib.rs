@@ -11,5 +11,6 @@ pub mod demo;
 pub mod dpop;
 pub mod http;
 pub mod issuer;
+pub mod load;
 pub mod sandbox;
 pub mod server;

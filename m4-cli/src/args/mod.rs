@@ -6,6 +6,7 @@ mod config;
 mod doctor;
 mod init;
 mod query;
+mod serve;
 mod status;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -16,6 +17,7 @@ pub use self::config::{ClaudeArgs, ConfigArgs, ConfigTarget, ServerArgs, ShowArg
 pub use self::doctor::DoctorArgs;
 pub use self::init::InitArgs;
 pub use self::query::QueryArgs;
+pub use self::serve::ServeArgs;
 pub use self::status::StatusArgs;
 
 /// Set up and query clinical databases over the Model Context Protocol.
@@ -73,6 +75,8 @@ pub enum Command {
     Init(InitArgs),
     /// Run one read-only query
     Query(QueryArgs),
+    /// Serve MCP over HTTP
+    Serve(Box<ServeArgs>),
     /// Show backend, authentication and datasets
     Status(StatusArgs),
 }

@@ -37,6 +37,7 @@ fn help_texts() {
     insta::assert_snapshot!("help_doctor", help(&["doctor"]));
     insta::assert_snapshot!("help_init", help(&["init"]));
     insta::assert_snapshot!("help_query", help(&["query"]));
+    insta::assert_snapshot!("help_serve", help(&["serve"]));
     insta::assert_snapshot!("help_status", help(&["status"]));
 }
 
