@@ -105,6 +105,11 @@ impl TokenDigest {
         Self(Sha256::digest(token.as_bytes()).into())
     }
 
+    /// A digest that was kept.
+    pub(crate) const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The 32 bytes.
     pub(crate) fn as_bytes(&self) -> &[u8; 32] {
         &self.0

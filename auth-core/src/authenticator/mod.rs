@@ -6,17 +6,18 @@ use std::sync::Arc;
 
 pub use self::decision::{Authenticated, Credential, Decision, Granted, NeedsKeys, Refused};
 
-use self::decision::Caller;
+use self::decision::{Caller, Rules};
+use crate::api_key::{ApiKeys, KEY_PREFIX};
 use crate::cache::DecisionCache;
 use crate::checks;
 use crate::introspection::{IntrospectedClaims, OpaqueToken};
 use crate::jwks::KeySnapshot;
 use crate::limit::{RateLimiter, SubjectKey};
 use crate::policy::Policy;
-use crate::rejection::Rejection;
-use crate::scope::Access;
+use crate::rejection::{ApiKeyRejection, Rejection};
+use crate::scope::{Access, ScopePolicy};
 use crate::time::{Now, UnixTime};
-use crate::token::{Fingerprint, TokenDigest, UnverifiedToken};
+use crate::token::{Fingerprint, TokenDigest, UnverifiedToken, without_scheme};
 use crate::verify::{Principal, Verified, Verifier};
 
 /// Decides calls. Made once per configuration and shared; all its methods take `&self`.
@@ -33,9 +34,29 @@ impl Authenticator {
         if issuers.is_empty() {
             return Self::misconfigured(NO_ISSUER, None);
         }
+        Self::with_rules(issuers, None, limiter)
+    }
+
+    /// Admits tokens as [`protected`](Self::protected) does and, beside them, API keys whose scopes satisfy `api_keys`.
+    ///
+    /// Without any issuer it admits API keys alone.
+    pub fn protected_with_api_keys(
+        issuers: Vec<Policy>,
+        api_keys: Arc<dyn ScopePolicy>,
+        limiter: Option<RateLimiter>,
+    ) -> Self {
+        Self::with_rules(issuers, Some(api_keys), limiter)
+    }
+
+    fn with_rules(
+        issuers: Vec<Policy>,
+        api_keys: Option<Arc<dyn ScopePolicy>>,
+        limiter: Option<RateLimiter>,
+    ) -> Self {
         Self {
             mode: Mode::Protected(Box::new(Protected {
                 verifiers: issuers.into_iter().map(Verifier::new).collect(),
+                api_keys,
                 cache: DecisionCache::new(CACHED_TOKENS),
                 limiter,
             })),
@@ -96,6 +117,27 @@ impl Authenticator {
             Err(Stop::Refused(refused)) => Decision::Reject(refused),
             Err(Stop::NeedsKeys(needs)) => Decision::NeedsKeys(needs),
             Err(Stop::NeedsIntrospection(issuer)) => Decision::NeedsIntrospection { issuer },
+        }
+    }
+
+    /// [`authenticate`](Self::authenticate) for an API key, which must be one of `keys` and a plain bearer credential.
+    ///
+    /// Only a gate that was made for API keys admits one; scopes and rate are asked for by [`authorize`](Self::authorize)
+    /// as for a token.
+    pub fn authenticate_api_key(
+        &self,
+        keys: &ApiKeys,
+        credential: Credential<'_>,
+        now: Now,
+    ) -> Result<Authenticated, Refused> {
+        match &self.mode {
+            Mode::Protected(protected) if protected.api_keys.is_some() => {
+                authenticate_api_key(keys, credential, now)
+            }
+            Mode::Misconfigured { detail, hint } => {
+                Err(Rejection::Misconfigured { detail: detail.clone(), hint: hint.clone() }.into())
+            }
+            Mode::Protected(_) | Mode::Open => Err(Rejection::InvalidApiKey(ApiKeyRejection::Unknown).into()),
         }
     }
 
@@ -166,8 +208,10 @@ enum Mode {
 
 #[derive(Debug)]
 struct Protected {
-    /// At least one.
+    /// At least one, or `api_keys` is there.
     verifiers: Vec<Verifier>,
+    /// What callers with an API key need; `None` where none is admitted.
+    api_keys: Option<Arc<dyn ScopePolicy>>,
     cache: DecisionCache,
     limiter: Option<RateLimiter>,
 }
@@ -181,6 +225,9 @@ impl Protected {
     ) -> Result<Authenticated, Stop> {
         check_clock(now.wall)?;
         let text = credential.token().ok_or(Rejection::MissingToken)?;
+        if let Some(rejection) = self.refused_as_key(without_scheme(text)?) {
+            return Err(Rejection::InvalidApiKey(rejection).into());
+        }
         let token = UnverifiedToken::parse(text).map_err(|malformed| {
             checks::introspecting(&self.verifiers, &malformed)
                 .map_or_else(|| malformed.into(), Stop::NeedsIntrospection)
@@ -189,7 +236,9 @@ impl Protected {
         let fingerprint = digest.fingerprint();
         let (issuer, verified) =
             self.genuine(&token, digest, keys, now).map_err(|stop| stop.about(None, fingerprint))?;
-        Ok(bound(Caller { issuer, verified, fingerprint }, credential, &digest, now)?)
+        let principal = verified.principal().clone();
+        let caller = Caller { rules: Rules::Issuer(issuer), principal, fingerprint };
+        Ok(bound(caller, credential, &digest, now)?)
     }
 
     fn authenticate_introspected(
@@ -206,14 +255,30 @@ impl Protected {
         let verified = rules
             .judge(claims.claims(), now.wall)
             .map_err(|rejection| Refused { fingerprint: Some(fingerprint), ..Refused::from(rejection) })?;
-        bound(Caller { issuer, verified: Arc::new(verified), fingerprint }, credential, &digest, now)
+        let principal = verified.principal().clone();
+        bound(Caller { rules: Rules::Issuer(issuer), principal, fingerprint }, credential, &digest, now)
     }
 
-    /// What is checked at every use of a genuine token.
+    /// Why a text is not even looked at as a token: API keys are no issuer's business.
+    fn refused_as_key(&self, text: &str) -> Option<ApiKeyRejection> {
+        if self.api_keys.is_some() && text.starts_with(KEY_PREFIX) {
+            return Some(ApiKeyRejection::Unknown);
+        }
+        self.verifiers.is_empty().then_some(ApiKeyRejection::NotAKey)
+    }
+
+    /// What is checked at every use of a genuine token or key.
     fn check_use(&self, caller: &Caller, access: &Access<'_>, now: Now) -> Result<(), Rejection> {
-        let principal = caller.verified.principal();
-        let rules = self.verifiers.get(caller.issuer).ok_or(Rejection::MissingToken)?;
-        rules.check_scopes(principal, access)?;
+        let principal = &caller.principal;
+        match caller.rules {
+            Rules::Issuer(place) => {
+                self.verifiers.get(place).ok_or(Rejection::MissingToken)?.check_scopes(principal, access)?;
+            }
+            Rules::ApiKeys => {
+                let scopes = self.api_keys.as_ref().ok_or(Rejection::MissingToken)?;
+                checks::check_scopes(&**scopes, principal, access)?;
+            }
+        }
         self.check_rate(principal, access, now)
     }
 
@@ -267,7 +332,7 @@ fn bound(
     digest: &TokenDigest,
     now: Now,
 ) -> Result<Authenticated, Refused> {
-    let principal = caller.verified.principal();
+    let principal = &caller.principal;
     let outcome = match credential {
         Credential::Dpop { proof, .. } => {
             proof.redeem(principal.claim("cnf"), digest, now.wall).map_err(Rejection::from)
@@ -275,6 +340,32 @@ fn bound(
         Credential::Bearer(_) | Credential::None => check_unbound(principal),
     };
     outcome.map_err(|rejection| caller.refused(rejection))?;
+    Ok(Authenticated { caller: Some(caller) })
+}
+
+/// Looks an API key up. Whoever presents a known one is named in a refusal; it was theirs to present.
+fn authenticate_api_key(
+    keys: &ApiKeys,
+    credential: Credential<'_>,
+    now: Now,
+) -> Result<Authenticated, Refused> {
+    check_clock(now.wall)?;
+    let text = without_scheme(credential.token().ok_or(Rejection::MissingToken)?)?;
+    let digest = TokenDigest::of(text);
+    let fingerprint = digest.fingerprint();
+    let Some(key) = keys.find(&digest) else {
+        let rejection = Rejection::InvalidApiKey(ApiKeyRejection::Unknown);
+        return Err(Refused { rejection, principal: None, fingerprint: Some(fingerprint) });
+    };
+    let caller = Caller { rules: Rules::ApiKeys, principal: key.principal().clone(), fingerprint };
+    // A key is bound to nothing. A client that sends a proof with it believes that it is.
+    if matches!(credential, Credential::Dpop { .. }) {
+        return Err(caller.refused(Rejection::InvalidApiKey(ApiKeyRejection::WithProof)));
+    }
+    if let Some(expired_at) = key.expired_at(now.wall) {
+        let expired = ApiKeyRejection::Expired { expired_at, now: now.wall };
+        return Err(caller.refused(Rejection::InvalidApiKey(expired)));
+    }
     Ok(Authenticated { caller: Some(caller) })
 }
 
@@ -328,6 +419,8 @@ pub(crate) const NO_ISSUER: &str = "no issuer is configured";
 /// Enough for every session of a busy server; each entry is under a kilobyte for usual tokens.
 const CACHED_TOKENS: usize = 10_000;
 
+#[cfg(test)]
+mod api_keys;
 #[cfg(test)]
 mod attacks;
 #[cfg(test)]
