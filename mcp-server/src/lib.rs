@@ -3,6 +3,7 @@
 //! The way of a call: a [`transport`] hands it to the [`tools`], which ask the [`gate`] and, with its proof, a
 //! [`backend`]. [`config`] says how, [`dataset`] what there is, [`ingest`] puts it there, [`sql`] decides what may run.
 
+pub mod api_keys;
 mod args;
 mod audit;
 pub mod backend;

@@ -128,7 +128,7 @@ impl From<&ApiKey> for Entry {
     fn from(key: &ApiKey) -> Self {
         Self {
             name: key.name.as_str().to_owned(),
-            sha256: key.digest.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect(),
+            sha256: key.digest.to_hex(),
             scopes: key.scopes().iter().map(str::to_owned).collect(),
             created_at: key.created_at.0,
             expires_at: key.expires_at().map(|time| time.0),

@@ -127,6 +127,11 @@ impl ApiKey {
         self.expires_at().filter(|expires_at| *expires_at <= now)
     }
 
+    /// Whether it has the other one's name and text.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        self.name == other.name && self.digest == other.digest
+    }
+
     pub(crate) fn principal(&self) -> &Arc<Principal> {
         &self.principal
     }

@@ -130,7 +130,7 @@ fn a_file_that_is_not_understood_is_refused_whole() {
         String::new(),
         "[]".into(),
         "null".into(),
-        r#"[1,[]]"#.into(),
+        "[1,[]]".into(),
         r#"{"version":1}"#.into(),
         r#"{"version":1,"keys":[],"more":1}"#.into(),
         r#"{"version":1,"version":1,"keys":[]}"#.into(),
