@@ -5,6 +5,7 @@ mod backend;
 mod config;
 mod doctor;
 mod init;
+mod keys;
 mod query;
 mod status;
 
@@ -15,6 +16,7 @@ pub use self::backend::BackendArgs;
 pub use self::config::{ClaudeArgs, ConfigArgs, ConfigTarget, ServerArgs, ShowArgs};
 pub use self::doctor::DoctorArgs;
 pub use self::init::InitArgs;
+pub use self::keys::{ApiKeysArgs, ApiKeysCommand, CreateKeyArgs, ListKeysArgs, RevokeKeyArgs};
 pub use self::query::QueryArgs;
 pub use self::status::StatusArgs;
 
@@ -71,6 +73,8 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Set up a dataset
     Init(InitArgs),
+    /// Make, list and revoke API keys
+    Keys(ApiKeysArgs),
     /// Run one read-only query
     Query(QueryArgs),
     /// Show backend, authentication and datasets

@@ -135,9 +135,8 @@ fn check(variables: &Map<String, Value>, args: &ServerArgs, env: &Environment) -
     match config.auth {
         AuthSetting::Misconfigured(errors) if details => Err(Failure::Usage(Box::new(errors))),
         AuthSetting::Misconfigured(errors) => Err(errors.into()),
-        AuthSetting::Disabled if details => {
-            Err(Failure::usage("OAuth2 settings are given, but OAuth2 is not enabled", "add --enable-oauth2"))
-        }
+        AuthSetting::Disabled if details => Err(not_enabled()),
+        AuthSetting::Enabled(auth) if details && !auth.admits_tokens() => Err(not_enabled()),
         AuthSetting::Disabled => Ok(Auth::Open),
         AuthSetting::Enabled(auth) => {
             let token = &auth.token;
@@ -147,8 +146,13 @@ fn check(variables: &Map<String, Value>, args: &ServerArgs, env: &Environment) -
     }
 }
 
+fn not_enabled() -> Failure {
+    Failure::usage("OAuth2 settings are given, but OAuth2 is not enabled", "add --enable-oauth2")
+}
+
 /// What tells the server where things are. A client starts it without the user's shell, so the entry carries it.
-const CARRIED: [&str; 4] = ["M4_CONFIG", "M4_HOME", "M4_DATA_DIR", "M4_OAUTH2_TOKEN_FILE"];
+const CARRIED: [&str; 5] =
+    ["M4_CONFIG", "M4_HOME", "M4_DATA_DIR", "M4_OAUTH2_TOKEN_FILE", "M4_API_KEYS_FILE"];
 
 #[cfg(test)]
 mod tests {

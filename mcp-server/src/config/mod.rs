@@ -100,8 +100,11 @@ impl Config {
         let layers = Layers::new(env, flags, with_path);
 
         let mut auth_reader = Reader::new(&layers);
-        let api_keys = api_keys::read(&mut auth_reader);
-        let (auth, mut warnings) = read_auth(&mut auth_reader, env, file_problems, &api_keys);
+        // What is wrong with API keys shuts the gate whatever OAuth2's switch says: they may be all that guards the data.
+        let mut keys_reader = Reader::new(&layers);
+        let api_keys = api_keys::read(&mut keys_reader);
+        let structural = file_problems.into_iter().chain(keys_reader.problems).collect();
+        let (auth, mut warnings) = read_auth(&mut auth_reader, env, structural, &api_keys);
         let mut reader = Reader::new(&layers);
         let backend = backend::read(&mut reader);
         let locations = locations::read(&mut reader, env, config_file.as_ref());
@@ -113,6 +116,7 @@ impl Config {
         warnings.extend(old_names(env));
 
         let mut shown = auth_reader.shown;
+        shown.append(&mut keys_reader.shown);
         shown.append(&mut reader.shown);
         Self {
             auth,
@@ -148,12 +152,9 @@ impl Config {
 fn read_auth(
     reader: &mut Reader<'_>,
     env: &Environment,
-    file_problems: Vec<Problem>,
+    mut structural: Vec<Problem>,
     api_keys: &ApiKeysConfig,
 ) -> (AuthSetting, Vec<Warning>) {
-    let mut structural = file_problems;
-    // What is wrong with API keys shuts the gate whatever OAuth2's switch says: they may be all that guards the data.
-    structural.append(&mut reader.problems);
     structural.extend(undecodable(env, guards));
     structural.extend(unknown_names(env));
 
