@@ -265,7 +265,7 @@ fn a_file_of_keys_that_cannot_be_used_lets_nobody_in_by_key_and_says_why_in_the_
     let path = key_file(&sandbox);
     let good = fs::read(&path).unwrap();
     present(&sandbox, &key);
-    let cases: Vec<(Box<dyn Fn() + '_>, &str)> = vec![
+    let cases: Vec<(Spoil<'_>, &str)> = vec![
         (Box::new(|| fs::write(&path, "{").unwrap()), "is not the JSON"),
         (Box::new(|| edit(&sandbox, "revoked", json!(true))), "is not the JSON"),
         #[cfg(unix)]
@@ -375,6 +375,9 @@ fn a_misspelt_setting_of_keys_admits_nobody() {
         assert!(refusal.text.contains(name) && refusal.text.contains("is not a setting"), "{}", refusal.text);
     }
 }
+
+/// What makes a file of keys unusable.
+type Spoil<'a> = Box<dyn Fn() + 'a>;
 
 #[cfg(unix)]
 fn chmod(path: &std::path::Path, mode: u32) {
