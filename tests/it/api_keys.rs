@@ -346,6 +346,35 @@ fn no_key_is_ever_sent_to_an_issuer() {
     assert_eq!(asked(), 1);
 }
 
+/// A key that `m4` did not make, kept as `sha256sum` prints it.
+#[test]
+fn a_key_in_the_operators_own_words_is_looked_for_before_any_issuer_is_asked() {
+    let key = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b";
+    let issuer = issuer();
+    let beside = keyed(protected(with_sample(), &issuer))
+        .with("M4_OAUTH2_INTROSPECTION_URL", issuer.introspection_endpoint())
+        .with("M4_OAUTH2_CLIENT_ID", "m4-server")
+        .with("M4_OAUTH2_CLIENT_SECRET", "s3cr3t");
+    for sandbox in [keys_alone(), beside] {
+        create(&sandbox, &["a"]);
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, key.as_bytes());
+        let hex: Vec<String> = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        edit(&sandbox, "sha256", json!(hex.concat()));
+        present(&sandbox, key);
+        let mut server = start(&sandbox);
+        assert_eq!(whoami(&mut server).structured["subject"], "a");
+        assert_eq!(issuer.counters().introspection, 0);
+        present(&sandbox, &key[1..]);
+        assert!(whoami(&mut server).is_error);
+    }
+    assert_eq!(issuer.counters().introspection, 1, "what is no key may be a token");
+    // Where no issuer could know it, it can only have been a key.
+    for sandbox in [keys_alone(), keyed(protected(with_sample(), &issuer))] {
+        present(&sandbox, key);
+        assert_eq!(whoami(&mut start(&sandbox)).refusal(), UNREADABLE);
+    }
+}
+
 #[test]
 fn keys_made_at_the_same_time_are_all_kept() {
     let sandbox = keys_alone();
