@@ -241,6 +241,15 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_keys_goes_along_and_guards_without_oauth2() {
+        let env = [("M4_API_KEYS_FILE", "/k")];
+        let kept = entry(None, &[], &env).unwrap();
+        assert_eq!(kept.fields()["env"]["M4_API_KEYS_FILE"], "/k");
+        assert!(kept.advice().is_some(), "calls need a key");
+        assert_eq!(entry(None, &["--oauth2-scopes", "a"], &env).unwrap_err().exit(), Exit::Usage);
+    }
+
+    #[test]
     fn disabling_says_so_rather_than_forgetting() {
         let before = json!({"env": {
             "M4_OAUTH2_ENABLED": "true", "M4_OAUTH2_ISSUER_URL": "https://i.example", "M4_OAUTH2_AUDIENCE": "a",

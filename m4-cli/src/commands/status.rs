@@ -115,6 +115,24 @@ mod tests {
     use crate::output::Kept;
 
     #[test]
+    fn keys_that_are_admitted_while_oauth2_is_off_are_shown() {
+        let home = tempfile::tempdir().unwrap();
+        let home = home.path().to_str().unwrap();
+        let env = Environment::from_pairs([
+            ("M4_HOME", home),
+            ("M4_DATA_DIR", home),
+            ("M4_API_KEYS_FILE", "/k/keys"),
+        ]);
+        let out = Kept::default();
+        run(&StatusArgs { json: false }, &env, &Printer::to(out.clone(), std::io::sink(), false)).unwrap();
+        assert!(
+            out.text().starts_with("backend: duckdb\noauth2:  disabled\nkeys:    /k/keys\n"),
+            "{}",
+            out.text()
+        );
+    }
+
+    #[test]
     fn status_shows_backend_authentication_and_datasets() {
         let home = tempfile::tempdir().unwrap();
         let env = Environment::from_pairs([

@@ -28,7 +28,7 @@ pub(super) fn run(args: &CreateKeyArgs, config: &Config, keys: &KeyFile, printer
     warn(&new, config, printer);
     keys.warn_unless_configured(printer);
     if args.json {
-        printer.json(&Created::of(&new, keys))
+        printer.json(&Report::of(&new, keys))
     } else {
         printer.data(new.text.expose())?;
         let end = expires_at.map_or_else(|| "until it is revoked".to_owned(), |end| format!("until {end}"));
@@ -43,7 +43,7 @@ pub(super) fn run(args: &CreateKeyArgs, config: &Config, keys: &KeyFile, printer
 }
 
 #[derive(Serialize)]
-struct Created<'a> {
+struct Report<'a> {
     name: &'a str,
     key: &'a str,
     scopes: Vec<&'a str>,
@@ -52,7 +52,7 @@ struct Created<'a> {
     file: String,
 }
 
-impl<'a> Created<'a> {
+impl<'a> Report<'a> {
     fn of(new: &'a NewKey, keys: &KeyFile) -> Self {
         Self {
             name: new.key.name().as_str(),
