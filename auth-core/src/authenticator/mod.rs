@@ -1,5 +1,6 @@
 //! The gate's decision: may this token do this, now?
 
+mod by_api_key;
 mod decision;
 
 use std::sync::Arc;
@@ -132,7 +133,7 @@ impl Authenticator {
     ) -> Result<Authenticated, Refused> {
         match &self.mode {
             Mode::Protected(protected) if protected.api_keys.is_some() => {
-                authenticate_api_key(keys, credential, now)
+                by_api_key::authenticate(keys, credential, now)
             }
             Mode::Misconfigured { detail, hint } => {
                 Err(Rejection::Misconfigured { detail: detail.clone(), hint: hint.clone() }.into())
@@ -340,32 +341,6 @@ fn bound(
         Credential::Bearer(_) | Credential::None => check_unbound(principal),
     };
     outcome.map_err(|rejection| caller.refused(rejection))?;
-    Ok(Authenticated { caller: Some(caller) })
-}
-
-/// Looks an API key up. Whoever presents a known one is named in a refusal; it was theirs to present.
-fn authenticate_api_key(
-    keys: &ApiKeys,
-    credential: Credential<'_>,
-    now: Now,
-) -> Result<Authenticated, Refused> {
-    check_clock(now.wall)?;
-    let text = without_scheme(credential.token().ok_or(Rejection::MissingToken)?)?;
-    let digest = TokenDigest::of(text);
-    let fingerprint = digest.fingerprint();
-    let Some(key) = keys.find(&digest) else {
-        let rejection = Rejection::InvalidApiKey(ApiKeyRejection::Unknown);
-        return Err(Refused { rejection, principal: None, fingerprint: Some(fingerprint) });
-    };
-    let caller = Caller { rules: Rules::ApiKeys, principal: key.principal().clone(), fingerprint };
-    // A key is bound to nothing. A client that sends a proof with it believes that it is.
-    if matches!(credential, Credential::Dpop { .. }) {
-        return Err(caller.refused(Rejection::InvalidApiKey(ApiKeyRejection::WithProof)));
-    }
-    if let Some(expired_at) = key.expired_at(now.wall) {
-        let expired = ApiKeyRejection::Expired { expired_at, now: now.wall };
-        return Err(caller.refused(Rejection::InvalidApiKey(expired)));
-    }
     Ok(Authenticated { caller: Some(caller) })
 }
 
