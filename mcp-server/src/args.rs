@@ -20,7 +20,7 @@ pub(crate) struct Args {
 }
 
 /// What a server takes, under whatever name it is started.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Clone, clap::Args)]
 pub struct ServerArgs {
     /// Backend that answers queries: duckdb or bigquery
     #[arg(long, value_name = "NAME")]
@@ -55,6 +55,12 @@ pub struct ServerArgs {
     /// Private key of the certificate (PEM)
     #[arg(long, value_name = "FILE", help_heading = HTTP)]
     pub tls_key: Option<PathBuf>,
+    /// Admit API keys; without OAuth2 make one if there is none, and show it once
+    #[arg(long, help_heading = HTTP)]
+    pub secure: bool,
+    /// With --secure, admit this text as an API key (other users of this machine can read it)
+    #[arg(long, value_name = "KEY", requires = "secure", help_heading = HTTP)]
+    pub token: Option<String>,
     /// Serve other machines without authentication
     #[arg(long, help_heading = HTTP)]
     pub allow_insecure: bool,
@@ -84,5 +90,15 @@ impl ServerArgs {
                 "--allow-insecure",
                 self.allow_insecure.then(|| "true".to_owned()),
             )
+    }
+}
+
+impl std::fmt::Debug for ServerArgs {
+    /// Without the key.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServerArgs")
+            .field("http", &self.http)
+            .field("secure", &self.secure)
+            .finish_non_exhaustive()
     }
 }

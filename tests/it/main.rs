@@ -1,6 +1,7 @@
 //! Integration tests: the real binaries and the mock issuer, from the outside.
 #![expect(clippy::unwrap_used, reason = "a helper that fails ends the test that called it")]
 
+mod api_keys;
 mod auth_check;
 mod cli;
 mod client;

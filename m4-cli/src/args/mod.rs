@@ -5,6 +5,7 @@ mod backend;
 mod config;
 mod doctor;
 mod init;
+mod keys;
 mod query;
 mod serve;
 mod status;
@@ -16,6 +17,7 @@ pub use self::backend::BackendArgs;
 pub use self::config::{ClaudeArgs, ConfigArgs, ConfigTarget, ServerArgs, ShowArgs};
 pub use self::doctor::DoctorArgs;
 pub use self::init::InitArgs;
+pub use self::keys::{ApiKeysArgs, ApiKeysCommand, CreateKeyArgs, ListKeysArgs, RevokeKeyArgs};
 pub use self::query::QueryArgs;
 pub use self::serve::ServeArgs;
 pub use self::status::StatusArgs;
@@ -73,6 +75,8 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Set up a dataset
     Init(InitArgs),
+    /// Make, list and revoke API keys
+    Keys(ApiKeysArgs),
     /// Run one read-only query
     Query(QueryArgs),
     /// Serve MCP over HTTP

@@ -1,15 +1,15 @@
 //! `m4 serve`: the MCP server over HTTP, in this process.
 
-use mcp_server::DEFAULT_ADDRESS;
 use mcp_server::config::{Config, Flags, HttpSetting, setting};
 use mcp_server::env::Environment;
+use mcp_server::{DEFAULT_ADDRESS, secure};
 
 use crate::Outcome;
 use crate::args::ServeArgs;
 use crate::failure::Failure;
 
 pub(super) fn run(args: &ServeArgs, env: &Environment) -> Outcome {
-    let flags = with_address(args.server.flags(), env);
+    let flags = with_address(secure::flags(&args.server, env)?, env);
     mcp_server::serve(|| Config::load(env, &flags)).map_err(Failure::Mendable)
 }
 
