@@ -1,7 +1,6 @@
 //! A client's key and the DPoP proofs it makes (RFC 9449 §4).
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand::SystemRandom;
@@ -9,6 +8,8 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPai
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
+
+use crate::ambient;
 
 /// A P-256 key that tokens can be bound to.
 pub struct ProofKey {
@@ -33,7 +34,7 @@ impl ProofKey {
 
     /// A proof for one request.
     pub fn proof(&self, method: &str, url: &str, token: &str, nonce: Option<&str>) -> String {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let now = ambient::unix_now();
         let number = self.proofs.fetch_add(1, Ordering::Relaxed);
         let mut claims = json!({
             "htm": method,

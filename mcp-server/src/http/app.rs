@@ -104,7 +104,7 @@ impl<S: Served> App<S> {
                 self.endpoint.serve(&self.service, &caller, owner, permit, parts.clone(), body).await;
             match served {
                 Ok(mut response) => {
-                    front.add_nonce(&mut response, &presented, &self.guard, &gate);
+                    Front::add_nonce(&mut response, &presented, &self.guard, &gate);
                     response
                 }
                 Err(rejection) => front.refuse(&rejection, &presented, host, &self.guard, &gate),

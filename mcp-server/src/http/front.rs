@@ -96,18 +96,12 @@ impl Front {
                 response.headers_mut().append(WWW_AUTHENTICATE, value);
             }
         }
-        self.add_nonce(&mut response, presented, guard, gate);
+        Self::add_nonce(&mut response, presented, guard, gate);
         response
     }
 
     /// Gives a client that uses proofs the nonce for its next one (RFC 9449 §8.2).
-    pub(super) fn add_nonce(
-        &self,
-        response: &mut Response,
-        presented: &Presented,
-        guard: &Guard,
-        gate: &Gate,
-    ) {
+    pub(super) fn add_nonce(response: &mut Response, presented: &Presented, guard: &Guard, gate: &Gate) {
         let uses_proofs = matches!(presented, Presented::Dpop { .. }) || guard.requires_dpop();
         let nonce = guard.dpop().filter(|_| uses_proofs).and_then(|dpop| dpop.nonce(gate.now().wall));
         if let Some(value) = nonce.and_then(|nonce| HeaderValue::try_from(nonce).ok()) {

@@ -130,7 +130,7 @@ pub(super) struct Flood {
 
 impl Flood {
     /// Sends `rate` requests a second until [`Self::end`].
-    pub(super) fn begin(server: &HttpServer, issuer: &MockIssuer, rate: u64) -> io::Result<Self> {
+    pub(super) fn begin(server: &HttpServer, issuer: &MockIssuer, rate: u64) -> Self {
         let tokens: Arc<Vec<String>> = Arc::new(worthless(issuer));
         let (stop, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let mut tasks = JoinSet::new();
@@ -159,7 +159,7 @@ impl Flood {
                 Ok(())
             });
         }
-        Ok(Self { stop, sent, tasks })
+        Self { stop, sent, tasks }
     }
 
     /// Stops it; gives how many requests were refused.
