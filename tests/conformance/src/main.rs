@@ -7,6 +7,7 @@ mod asking;
 mod changes;
 mod content;
 mod handler;
+mod jobs;
 mod log;
 mod prompts;
 mod proxy;
