@@ -131,7 +131,7 @@ const LONGEST: Duration = Duration::from_secs(120);
 mod tests {
     use super::*;
 
-    fn job(name: &'static str, arguments: Value) -> Option<Job> {
+    fn job(name: &'static str, arguments: &Value) -> Option<Job> {
         let mut request = CallToolRequestParams::new(name);
         request.arguments = arguments.as_object().cloned();
         Job::of(&request)
@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn no_argument_makes_a_computation_panic_or_last_for_ever() {
         for seconds in [json!(-1), json!(1e300), json!("x"), json!(null)] {
-            let Some(Job::Compute { time, .. }) = job("slow_compute", json!({ "seconds": seconds })) else {
+            let Some(Job::Compute { time, .. }) = job("slow_compute", &json!({ "seconds": seconds })) else {
                 panic!("not a computation")
             };
             assert!(time <= LONGEST);
@@ -149,6 +149,6 @@ mod tests {
 
     #[test]
     fn a_greeting_waits_for_the_name() {
-        assert_eq!(job("test_tool_with_task", json!({})), None);
+        assert_eq!(job("test_tool_with_task", &json!({})), None);
     }
 }

@@ -57,11 +57,11 @@ pub(crate) async fn call(
         ]),
         "test_error_handling" => CallToolResult::error(vec![ContentBlock::text("This tool always fails.")]),
         "test_tool_with_logging" | "test_logging_tool" => {
-            log(handler, context).await.map_err(undelivered)?;
+            log(handler, context).await.map_err(|error| undelivered(&error))?;
             said("Three messages were logged, if the client wants them.")
         }
         "test_tool_with_progress" => {
-            progress(context).await.map_err(undelivered)?;
+            progress(context).await.map_err(|error| undelivered(&error))?;
             said("Progress was told, if the client wants it.")
         }
         "test_trigger_tool_change" => {
@@ -147,7 +147,7 @@ fn said(text: impl Into<String>) -> CallToolResult {
     CallToolResult::success(vec![ContentBlock::text(text)])
 }
 
-fn undelivered(error: ServiceError) -> ErrorData {
+fn undelivered(error: &ServiceError) -> ErrorData {
     ErrorData::internal_error(error.to_string(), None)
 }
 
