@@ -12,6 +12,7 @@ pub mod dataset;
 pub mod env;
 pub mod error;
 pub mod gate;
+pub mod http;
 pub mod ingest;
 pub mod logging;
 pub mod sql;
@@ -24,31 +25,48 @@ use std::time::Duration;
 
 use clap::Parser as _;
 
+pub use crate::args::{DEFAULT_ADDRESS, HttpArgs};
+
 use crate::args::Args;
-use crate::config::Config;
+use crate::config::{Config, HttpSetting};
 use crate::env::Environment;
 use crate::error::Explain;
 use crate::tools::Toolbox;
 
 /// Runs the `m4-mcp-server` program: 0 when the client or a signal ended it, 1 when it could not serve.
 pub fn main() -> ExitCode {
-    let config = Config::load(&Environment::from_process(), &Args::parse().flags());
-    match run(&config) {
+    let flags = Args::parse().flags();
+    exit_code(serve(|| Config::load(&Environment::from_process(), &flags)))
+}
+
+/// Serves as configured, over HTTP where an address to listen at is given and over stdio otherwise.
+///
+/// `load` is called again when the process is told to reload.
+pub fn serve(load: impl Fn() -> Config) -> Result<(), Box<dyn Explain>> {
+    let config = load();
+    logging::start(&config).map_err(boxed)?;
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| boxed(NoRuntime(error)))?;
+    let outcome = runtime.block_on(async {
+        match &config.http {
+            HttpSetting::Off => transport::stdio::serve(Toolbox::new(&config)).await.map_err(boxed),
+            HttpSetting::On(http) => transport::http::serve(&config, http, load).await.map_err(boxed),
+            HttpSetting::Misconfigured(errors) => Err(boxed(errors.clone())),
+        }
+    });
+    // A query that the engine is slow to stop, or a read of stdin that never ends, must not keep the process alive.
+    runtime.shutdown_timeout(GRACE);
+    outcome
+}
+
+/// Shows what went wrong, if anything did.
+fn exit_code(outcome: Result<(), Box<dyn Explain>>) -> ExitCode {
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&*error);
             ExitCode::FAILURE
         }
     }
-}
-
-fn run(config: &Config) -> Result<(), Box<dyn Explain>> {
-    logging::start(config).map_err(boxed)?;
-    let runtime = tokio::runtime::Runtime::new().map_err(|error| boxed(NoRuntime(error)))?;
-    let outcome = runtime.block_on(async { transport::stdio::serve(Toolbox::new(config)).await });
-    // A query that the engine is slow to stop, or a read of stdin that never ends, must not keep the process alive.
-    runtime.shutdown_timeout(GRACE);
-    outcome.map_err(boxed)
 }
 
 /// Time for running queries to notice that nobody waits for them any more.

@@ -52,6 +52,11 @@ impl Authenticator {
         Self { mode: Mode::Misconfigured { detail: detail.into(), hint } }
     }
 
+    /// Whether nobody is admitted because the configuration cannot protect anything.
+    pub fn is_misconfigured(&self) -> bool {
+        matches!(self.mode, Mode::Misconfigured { .. })
+    }
+
     /// The rules for tokens, one per issuer, in the order given; empty when there are none.
     pub fn policies(&self) -> impl Iterator<Item = &Policy> {
         let verifiers = match &self.mode {
@@ -97,6 +102,16 @@ impl Authenticator {
             Err(Stop::NeedsKeys(needs)) => Decision::NeedsKeys(needs),
             Err(Stop::NeedsIntrospection(issuer)) => Decision::NeedsIntrospection { issuer },
         }
+    }
+
+    /// Whether `token` was verified a moment ago and still stands: whoever sends it is no stranger who guesses.
+    ///
+    /// For limits on failed authentication, which would else let one guesser shut out all who share its address. Costs a
+    /// hash and a lookup.
+    pub fn knows(&self, token: &str, keys: impl Fn(usize) -> Arc<KeySnapshot>, now: Now) -> bool {
+        let Mode::Protected(protected) = &self.mode else { return false };
+        UnverifiedToken::parse(token)
+            .is_ok_and(|token| protected.cache.get(&token.digest(), keys, now).is_some())
     }
 
     /// Decides whether a caller may do one thing now: scopes, then rate.

@@ -393,3 +393,17 @@ fn authenticating_costs_nothing_of_the_rate() {
     assert_eq!(refused.rejection.code(), "rate_limited");
     assert_eq!(refused.principal.unwrap().subject().as_ref(), "ada");
 }
+
+#[test]
+fn only_a_token_that_was_verified_is_known() {
+    let key = Signer::p256("e");
+    let world = World::new(&[&key]);
+    let token = key.token(&claims());
+    let snapshot = Arc::new(world.lifecycle.snapshot());
+    let knows = |text: &str, now| world.gate.knows(text, |_| snapshot.clone(), now);
+    assert!(!knows(&token, at(0)));
+    world.admit(&token);
+    assert!(knows(&token, at(0)));
+    assert!(!knows(&key.token(&with("jti", json!("2"))), at(0)));
+    assert!(!knows("a.b.c", at(0)) && !Authenticator::open().knows(&token, no_keys, at(0)));
+}

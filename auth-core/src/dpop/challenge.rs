@@ -2,6 +2,7 @@
 
 use super::rejection::DpopRejection;
 use crate::algorithm::Algorithm;
+use crate::oauth::challenge::quotable;
 
 /// What the HTTP layer sends with a refusal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,19 +43,9 @@ impl DpopChallenge {
         }
         if let Some(description) = &self.description {
             text.push_str(", error_description=\"");
-            text.extend(description.chars().map(described));
+            text.push_str(&quotable(description));
             text.push('"');
         }
         text
-    }
-}
-
-/// RFC 6750 §3 leaves out quotes, backslashes and everything outside visible ASCII.
-fn described(c: char) -> char {
-    match c {
-        '"' | '`' => '\'',
-        '\\' => '/',
-        ' '..='~' => c,
-        _ => '?',
     }
 }

@@ -18,6 +18,7 @@
 pub mod auth;
 pub mod backend;
 mod file;
+pub mod http;
 pub mod issuers;
 mod layers;
 pub mod limits;
@@ -32,6 +33,7 @@ mod tool_scopes;
 
 pub use self::auth::AuthConfig;
 pub use self::backend::{BackendConfig, BackendKind};
+pub use self::http::{HttpConfig, HttpSetting};
 pub use self::issuers::IssuerConfig;
 pub use self::layers::{Flags, Origin};
 pub use self::limits::{Limits, LogConfig};
@@ -59,6 +61,8 @@ pub struct Config {
     pub log: LogConfig,
     /// What `m4 login` needs.
     pub login: LoginConfig,
+    /// Whether and how HTTP is served.
+    pub http: HttpSetting,
     /// Where things lie.
     pub locations: Locations,
     problems: ConfigErrors,
@@ -99,13 +103,27 @@ impl Config {
         let limits = limits::read(&mut reader);
         let log = limits::read_log(&mut reader);
         let login = login::read(&mut reader);
+        let mut http_reader = Reader::new(&layers);
+        let http = http::read(&mut http_reader);
         let mut problems = undecodable(env, |name| !name.starts_with(OAUTH2_PREFIX));
         problems.append(&mut reader.problems);
         warnings.extend(old_names(env));
 
         let mut shown = auth_reader.shown;
         shown.append(&mut reader.shown);
-        Self { auth, backend, limits, log, login, locations, problems: problems.into(), warnings, shown }
+        shown.append(&mut http_reader.shown);
+        Self {
+            auth,
+            backend,
+            limits,
+            log,
+            login,
+            http,
+            locations,
+            problems: problems.into(),
+            warnings,
+            shown,
+        }
     }
 
     /// What is wrong outside OAuth2. The settings concerned have their defaults, so data must not be served on them

@@ -156,6 +156,43 @@ settings! {
     LOG_FILE = "log.file", "M4_LOG_FILE", None, false,
         "A file to log to instead of stderr.";
 
+    HTTP_LISTEN = "http.listen", "M4_HTTP_LISTEN", None, false,
+        "Where MCP is served over HTTP, such as 127.0.0.1:8000; over stdio unless given.";
+    HTTP_PUBLIC_URL = "http.public_url", "M4_HTTP_PUBLIC_URL", None, false,
+        "The URL that clients use, without /mcp, where that is not the address itself.";
+    HTTP_TLS_CERT = "http.tls_cert", "M4_HTTP_TLS_CERT", None, false,
+        "The certificate chain (PEM), read again when it changes.";
+    HTTP_TLS_KEY = "http.tls_key", "M4_HTTP_TLS_KEY", None, false,
+        "The certificate's private key (PEM).";
+    HTTP_TRUSTED_PROXIES = "http.trusted_proxies", "M4_HTTP_TRUSTED_PROXIES", None, false,
+        "Addresses and networks of proxies whose X-Forwarded-For is believed.";
+    HTTP_ALLOWED_HOSTS = "http.allowed_hosts", "M4_HTTP_ALLOWED_HOSTS", None, false,
+        "Host names that requests may be for, besides the server's own.";
+    HTTP_ALLOWED_ORIGINS = "http.allowed_origins", "M4_HTTP_ALLOWED_ORIGINS", None, false,
+        "Origins of web pages that may call, besides the server's own.";
+    HTTP_SESSIONS = "http.sessions", "M4_HTTP_SESSIONS", Some("true"), false,
+        "Whether clients of the revisions before 2026-07-28 get sessions.";
+    HTTP_DPOP = "http.dpop", "M4_HTTP_DPOP", Some("accepted"), false,
+        "Tokens bound to a key (RFC 9449): `off`, `accepted` or `required`.";
+    HTTP_DPOP_NONCE = "http.dpop_nonce", "M4_HTTP_DPOP_NONCE", Some("true"), false,
+        "Whether a DPoP proof needs a nonce of this server.";
+    HTTP_ALLOW_INSECURE = "http.allow_insecure", "M4_HTTP_ALLOW_INSECURE", Some("false"), false,
+        "Whether other machines may be served without authentication.";
+    HTTP_MAX_BODY = "http.max_body", "M4_HTTP_MAX_BODY", Some("1MiB"), false,
+        "The most bytes a request's body holds.";
+    HTTP_MAX_CONNECTIONS = "http.max_connections", "M4_HTTP_MAX_CONNECTIONS", Some("1024"), false,
+        "The most connections at once.";
+    HTTP_MAX_CALLS = "http.max_calls", "M4_HTTP_MAX_CALLS", Some("256"), false,
+        "The most calls and streams in progress at once.";
+    HTTP_MAX_CALLS_PER_SUBJECT = "http.max_calls_per_subject", "M4_HTTP_MAX_CALLS_PER_SUBJECT", Some("16"), false,
+        "The most calls and streams in progress at once of one subject.";
+    HTTP_FAILED_AUTH = "http.failed_auth", "M4_HTTP_FAILED_AUTH", Some("30/60"), false,
+        "How many failed authentications in how many seconds a peer may make.";
+    HTTP_SLOW_CLIENT = "http.slow_client", "M4_HTTP_SLOW_CLIENT", Some("30"), false,
+        "How long a client may take to send a request's head, and its body.";
+    HTTP_SHUTDOWN = "http.shutdown", "M4_HTTP_SHUTDOWN", Some("30"), false,
+        "How long running calls may go on once the server was told to stop.";
+
     LOGIN_AUTH_ENDPOINT = "login.auth_endpoint", "M4_LOGIN_AUTH_ENDPOINT", None, false,
         "The issuer's authorization endpoint; discovered unless given.";
     LOGIN_TOKEN_ENDPOINT = "login.token_endpoint", "M4_LOGIN_TOKEN_ENDPOINT", None, false,

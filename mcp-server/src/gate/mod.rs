@@ -13,14 +13,15 @@ mod setup;
 use std::sync::Arc;
 use std::time::Duration;
 
+use auth_core::algorithm::Algorithm;
 pub use auth_core::authenticator::{Authenticated, Credential, Granted};
 use auth_core::authenticator::{Authenticator, Decision, NeedsKeys, Refused};
 use auth_core::introspection::{Lookup, OpaqueToken};
-use auth_core::jwks::{FetchFailed, KeyLookup};
-use auth_core::policy::Policy;
+use auth_core::jwks::{FetchFailed, KeyLookup, KeyQuery, KeySnapshot};
 use auth_core::rejection::Rejection;
 use auth_core::scope::Access;
 use auth_core::secret::Secret;
+use auth_core::time::Now;
 
 use self::clock::Clock;
 use self::driver::KeyDriver;
@@ -73,7 +74,7 @@ impl Gate {
     pub async fn admit(&self, token: Option<&Secret>, access: &Access<'_>) -> Result<Granted, Rejection> {
         let credential = token.map_or(Credential::None, |token| Credential::Bearer(token.expose()));
         let outcome = match self.genuine(credential).await {
-            Ok(caller) => self.authenticator.authorize(&caller, access, self.clock.now()),
+            Ok(caller) => self.authenticator.authorize(&caller, access, self.now()),
             Err(refused) => Err(refused),
         };
         audit::record_decision(access, &outcome);
@@ -92,23 +93,55 @@ impl Gate {
     /// Decides whether a caller may do one thing, and records the decision. Nothing else makes the proof that tools ask
     /// for.
     pub fn authorize(&self, caller: &Authenticated, access: &Access<'_>) -> Result<Granted, Rejection> {
-        let outcome = self.authenticator.authorize(caller, access, self.clock.now());
+        let outcome = self.authenticator.authorize(caller, access, self.now());
         audit::record_decision(access, &outcome);
         outcome.map_err(|refused| refused.rejection)
     }
 
-    /// The rules for tokens, one per issuer; empty when there are none.
-    pub fn policies(&self) -> impl Iterator<Item = &Policy> {
-        self.authenticator.policies()
+    /// Records that somebody is turned away for a reason that this gate need not be asked about.
+    pub fn turn_away(&self, rejection: Rejection) -> Rejection {
+        let refused = Refused::from(rejection);
+        audit::record_stranger(&refused);
+        refused.rejection
+    }
+
+    /// Whether `token` was verified a moment ago and still stands.
+    pub fn knows(&self, token: &str) -> bool {
+        self.authenticator.knows(token, |issuer| self.keys_of(issuer), self.now())
+    }
+
+    /// This moment, by the clock that decisions are made by.
+    pub fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    /// Whether tokens could be judged now: the configuration is usable and every issuer's keys are there. Fetches keys
+    /// that are not.
+    pub async fn is_ready(&self) -> bool {
+        if self.authenticator.is_misconfigured() {
+            return false;
+        }
+        for (place, issuer) in self.issuers.iter().enumerate() {
+            if self.keys_of(place).usable(self.now()).is_some() {
+                continue;
+            }
+            // No key has this id; asking for it is asking for the set.
+            let query = KeyQuery { kid: Some(String::new()), algorithm: Algorithm::RS256 };
+            if let KeyLookup::Unavailable { .. } = issuer.keys.obtain(query).await {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn keys_of(&self, issuer: usize) -> Arc<KeySnapshot> {
+        self.issuers.get(issuer).map_or_else(Arc::default, |issuer| issuer.keys.snapshot())
     }
 
     async fn genuine(&self, credential: Credential<'_>) -> Result<Authenticated, Refused> {
         // Keys can be replaced between the answer and the next decision, hardly twice in a row.
         for _ in 0..ATTEMPTS {
-            let keys = |issuer: usize| {
-                self.issuers.get(issuer).map_or_else(Arc::default, |issuer| issuer.keys.snapshot())
-            };
-            match self.authenticator.authenticate(credential, keys, self.clock.now()) {
+            match self.authenticator.authenticate(credential, |issuer| self.keys_of(issuer), self.now()) {
                 Decision::Admit(caller) => return Ok(caller),
                 Decision::Reject(refused) => return Err(refused),
                 Decision::NeedsIntrospection { issuer } => return self.introspect(issuer, credential).await,
@@ -144,7 +177,7 @@ impl Gate {
             }
             Lookup::NeedsRequest => return Err(Rejection::MissingToken.into()),
         };
-        self.authenticator.authenticate_introspected(issuer, &claims, credential, self.clock.now())
+        self.authenticator.authenticate_introspected(issuer, &claims, credential, self.now())
     }
 }
 

@@ -41,7 +41,7 @@ pub(super) fn run(toolbox: &Toolbox, granted: &Granted) -> Output {
         backend_available: toolbox.backend.is_some(),
         sql_dialect: "DuckDB",
         oauth2: granted.principal().is_some(),
-        tools: definitions().into_iter().map(|tool| tool.name.into_owned()).collect(),
+        tools: definitions().iter().map(|tool| tool.name.to_string()).collect(),
         datasets: known(&toolbox.registry()),
         limits: LimitsOutput {
             max_rows: toolbox.limits.max_rows,

@@ -1,6 +1,6 @@
 //! How the tools present themselves to clients, in one fixed order.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use rmcp::handler::server::common::{schema_for_empty_input, schema_for_output, schema_for_type};
 use rmcp::model::{JsonObject, Tool, ToolAnnotations};
@@ -13,8 +13,13 @@ use super::table::{TableArgs, TableOutput};
 use super::whoami::WhoamiOutput;
 use super::{capabilities, datasets, query, schema, table, whoami};
 
-/// Every tool with its schemas.
-pub fn definitions() -> Vec<Tool> {
+/// Every tool with its schemas, made once.
+pub fn definitions() -> &'static [Tool] {
+    static DEFINITIONS: LazyLock<Vec<Tool>> = LazyLock::new(define);
+    &DEFINITIONS
+}
+
+fn define() -> Vec<Tool> {
     vec![
         tool(
             datasets::LIST,

@@ -15,8 +15,10 @@ mod table;
 mod whoami;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
+use auth_core::rejection::Rejection;
 use auth_core::scope::Access;
 use auth_core::secret::Secret;
 use serde_json::Value;
@@ -30,11 +32,11 @@ use crate::backend::{Backend, DuckDb, QueryLimits, duckdb::Resources};
 use crate::config::{AuthSetting, BackendKind, Config, ConfigErrors, Limits};
 use crate::credentials::{CredentialError, TokenSource};
 use crate::dataset::{Dataset, Name, Registry, ResolveError};
-use crate::gate::{Gate, Granted};
+use crate::gate::{Authenticated, Gate, Granted};
 
 /// Everything tools work with.
 pub struct Toolbox {
-    gate: Gate,
+    gate: Arc<Gate>,
     token: Option<TokenSource>,
     problems: ConfigErrors,
     backend: Option<Box<dyn Backend>>,
@@ -64,7 +66,7 @@ impl Toolbox {
             BackendKind::BigQuery => None,
         };
         Self {
-            gate: Gate::new(config),
+            gate: Arc::new(Gate::new(config)),
             token,
             problems: config.problems().clone(),
             backend,
@@ -80,9 +82,20 @@ impl Toolbox {
         self.token.as_ref().map_or(Ok(None), TokenSource::token)
     }
 
-    /// Answers one call of a caller with this credential.
-    pub async fn call(&self, credential: Credential, call: &Call) -> Result<Output, CallError> {
-        self.guarded(credential, call.tool(), call.reads(), async |granted, source| {
+    /// The gate that every call passes.
+    pub fn gate(&self) -> &Arc<Gate> {
+        &self.gate
+    }
+
+    /// Asks the gate for a call of a caller it knows, for transports that have to know before they answer.
+    pub fn authorize(&self, caller: &Authenticated, call: &Call) -> Result<Granted, Rejection> {
+        let (intended, _) = self.source_of(call.reads());
+        self.gate.authorize(caller, &Access { tool: call.tool(), dataset: intended.as_deref() })
+    }
+
+    /// Answers one call of whoever has this permit.
+    pub async fn call(&self, permit: Permit, call: &Call) -> Result<Output, CallError> {
+        self.guarded(permit, call.tool(), call.reads(), async |granted, source| {
             call.run(self, granted, source).await
         })
         .await
@@ -91,7 +104,7 @@ impl Toolbox {
     /// Runs one query and gives its rows as values, for a terminal.
     pub async fn query(&self, credential: Credential, args: &QueryArgs) -> Result<Answer, CallError> {
         let reads = Reads::Dataset(args.dataset.as_deref());
-        self.guarded(credential, query::NAME, reads, async |granted, source| {
+        self.guarded(Permit::Token(credential), query::NAME, reads, async |granted, source| {
             query::run(self, granted, source.found()?, args).await
         })
         .await
@@ -103,18 +116,24 @@ impl Toolbox {
     /// caller who may not enter learns nothing of the outcome.
     async fn guarded<T: Counted>(
         &self,
-        credential: Credential,
+        permit: Permit,
         tool: &'static str,
         reads: Reads<'_>,
         run: impl AsyncFnOnce(&Granted, Source<'_>) -> Result<T, CallError>,
     ) -> Result<T, CallError> {
-        let (intended, source) = match reads {
-            Reads::Nothing => (None, Source(Err(ResolveError::NoneSetUp.into()))),
-            Reads::Dataset(named) => self.source(named),
-        };
+        let (intended, source) = self.source_of(reads);
         let access = Access { tool, dataset: intended.as_deref() };
-        let credential = credential.inspect_err(|error| audit::record_no_credential(&access, error));
-        let granted = self.gate.admit(credential.map_err(CallError::Credential)?.as_ref(), &access).await?;
+        let granted = match permit {
+            Permit::Token(credential) => {
+                let credential = credential.inspect_err(|error| audit::record_no_credential(&access, error));
+                self.gate.admit(credential.map_err(CallError::Credential)?.as_ref(), &access).await?
+            }
+            Permit::Granted(granted) if granted.is_for(&access) => granted,
+            // Proof for another call, or for a dataset that a name no longer means.
+            Permit::Granted(_) | Permit::None => {
+                return Err(self.gate.turn_away(Rejection::MissingToken).into());
+            }
+        };
         let start = Instant::now();
         let outcome = if self.problems.is_empty() {
             run(&granted, source).await
@@ -131,6 +150,23 @@ impl Toolbox {
 
     fn registry(&self) -> Registry {
         Registry::open(&self.data_dir)
+    }
+
+    fn source_of(&self, reads: Reads<'_>) -> (Option<String>, Source<'_>) {
+        match reads {
+            Reads::Nothing => (None, Source(Err(ResolveError::NoneSetUp.into()))),
+            Reads::Dataset(named) => self.source(named),
+        }
+    }
+
+    /// Whether the backend answers for a dataset that is set up.
+    pub async fn backend_answers(&self) -> bool {
+        let Some(backend) = &self.backend else { return false };
+        let registry = self.registry();
+        let named = self.default_dataset.as_deref();
+        let dataset = registry.resolve(named).ok().or_else(|| registry.installed().into_iter().next());
+        let Some(dataset) = dataset else { return false };
+        backend.query(&dataset, "SELECT 1", &self.limits).await.is_ok()
     }
 
     /// What a data tool reads, and the name whose scopes the gate is to ask for: the dataset's or, where there is none of
@@ -161,6 +197,17 @@ impl<'a> Source<'a> {
     fn found(self) -> Result<DataSource<'a>, CallError> {
         self.0
     }
+}
+
+/// What lets a call through, or not.
+#[derive(Debug)]
+pub enum Permit {
+    /// A token that the gate has yet to judge.
+    Token(Credential),
+    /// The gate's proof, for exactly this call.
+    Granted(Granted),
+    /// Nothing.
+    None,
 }
 
 /// The caller's token, if it has one and it could be read.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ErrorData, Implementation,
     ListPromptsRequestMethod, ListPromptsResult, ListResourcesResult, ListToolsResult,
@@ -12,17 +13,34 @@ use rmcp::model::{
 use rmcp::service::RequestContext;
 use rmcp::{RoleServer, ServerHandler};
 
-use crate::tools::{self, BadCall, Call, CallError, Output, Toolbox, resources};
+use crate::gate::Granted;
+use crate::tools::{self, BadCall, Call, CallError, Output, Permit, Toolbox, resources};
 
 /// Serves the tools to one client.
 #[derive(Clone)]
 pub(super) struct Handler {
-    toolbox: Arc<Toolbox>,
+    toolbox: Arc<ArcSwap<Toolbox>>,
+    callers: Callers,
+}
+
+/// Who calls.
+#[derive(Debug, Clone, Copy)]
+enum Callers {
+    /// Whoever started this process, with the token that the settings name.
+    Starter,
+    /// Whoever the gate admitted before the request came here. A request without its proof is refused.
+    OfRequests,
 }
 
 impl Handler {
-    pub(super) fn new(toolbox: Arc<Toolbox>) -> Self {
-        Self { toolbox }
+    /// For a transport whose one client started this process.
+    pub(super) fn for_the_starter(toolbox: Toolbox) -> Self {
+        Self { toolbox: Arc::new(ArcSwap::from_pointee(toolbox)), callers: Callers::Starter }
+    }
+
+    /// For a transport whose requests come with the gate's proof.
+    pub(super) fn for_requests(toolbox: Arc<ArcSwap<Toolbox>>) -> Self {
+        Self { toolbox, callers: Callers::OfRequests }
     }
 
     /// Runs a call to its end, or until the client cancels it: dropping it then stops its query.
@@ -31,8 +49,17 @@ impl Handler {
         call: &Call,
         context: &RequestContext<RoleServer>,
     ) -> Result<Result<Output, CallError>, ErrorData> {
+        let toolbox = self.toolbox.load_full();
+        let permit = match self.callers {
+            Callers::Starter => Permit::Token(toolbox.own_credential()),
+            Callers::OfRequests => context
+                .extensions
+                .get::<http::request::Parts>()
+                .and_then(|parts| parts.extensions.get::<Granted>())
+                .map_or(Permit::None, |granted| Permit::Granted(granted.clone())),
+        };
         tokio::select! {
-            outcome = self.toolbox.call(self.toolbox.own_credential(), call) => Ok(outcome),
+            outcome = toolbox.call(permit, call) => Ok(outcome),
             () = context.ct.cancelled() => Err(ErrorData::internal_error("The call was cancelled", None)),
             never = report_progress(context) => match never {},
         }
@@ -51,11 +78,11 @@ impl ServerHandler for Handler {
         _request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        Ok(ListToolsResult::with_all_items(tools::definitions()))
+        Ok(ListToolsResult::with_all_items(tools::definitions().to_vec()))
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        tools::definitions().into_iter().find(|tool| tool.name == name)
+        tools::definitions().iter().find(|tool| tool.name == name).cloned()
     }
 
     async fn call_tool(

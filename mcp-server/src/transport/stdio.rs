@@ -2,7 +2,6 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -12,11 +11,12 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::sync::oneshot;
 
 use super::handler::Handler;
+use super::signals;
 use crate::tools::Toolbox;
 
 /// Serves until the client closes stdin, or until the process is told to stop.
 pub async fn serve(toolbox: Toolbox) -> Result<(), StdioError> {
-    let handler = Handler::new(Arc::new(toolbox));
+    let handler = Handler::for_the_starter(toolbox);
     let (stdin, ended) = Watched::new(tokio::io::stdin());
     let session = async {
         let running = match handler.serve((stdin, tokio::io::stdout())).await {
@@ -32,7 +32,7 @@ pub async fn serve(toolbox: Toolbox) -> Result<(), StdioError> {
     };
     tokio::select! {
         outcome = session => outcome,
-        () = told_to_stop() => Ok(()),
+        () = signals::told_to_stop() => Ok(()),
         () = left_alone(ended) => Ok(()),
     }
 }
@@ -104,24 +104,5 @@ impl<R: AsyncRead + Unpin> AsyncRead for Watched<R> {
             let _ = sender.send(());
         }
         poll
-    }
-}
-
-/// Ctrl-C, and SIGTERM where there is such a thing. Where neither can be watched, only stdin ends the server.
-async fn told_to_stop() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                Ok(()) = tokio::signal::ctrl_c() => {}
-                Some(()) = terminate.recv() => {}
-                else => std::future::pending().await,
-            }
-            return;
-        }
-    }
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
     }
 }

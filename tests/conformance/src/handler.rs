@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use axum::http::request::Parts;
+use mcp_server::gate::Granted;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CancelTaskParams, CompleteRequestParams, CompleteResult,
     ErrorData, GetPromptRequestParams, GetPromptResponse, GetTaskParams, GetTaskResult, Implementation,
@@ -98,6 +100,11 @@ impl ServerHandler for Handler {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
+        // What the gate said yes to comes with the request, on either of the stack's ways.
+        let parts = context.extensions.get::<Parts>();
+        if parts.and_then(|parts| parts.extensions.get::<Granted>()).is_none() {
+            return Err(ErrorData::internal_error("The gate was not asked about this call", None));
+        }
         tools::call(self, request, &context).await
     }
 
