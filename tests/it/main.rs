@@ -10,6 +10,7 @@ mod credentials;
 mod fail_closed;
 mod gate;
 mod http_abuse;
+mod http_api_keys;
 mod http_authorization;
 mod http_dpop;
 mod http_operations;

@@ -13,6 +13,7 @@ mod environment;
 mod failure;
 mod fuzz;
 mod issuer;
+mod load;
 mod mutants;
 mod node;
 mod security_page;
