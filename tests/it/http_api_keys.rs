@@ -19,6 +19,14 @@ fn create(sandbox: &Sandbox, args: &[&str]) -> String {
     output.stdout.trim().to_owned()
 }
 
+/// Makes a key of a running server's, and waits until it is admitted: the file is looked at once a second.
+fn admitted(web: &Web, args: &[&str]) -> String {
+    let key = create(&web.sandbox, args);
+    let whoami = web.server.call("whoami", &json!({})).bearer(&key);
+    eventually("the new key is admitted", || whoami.send().unwrap().status == 200);
+    key
+}
+
 fn count(server: &HttpServer, credential: &str) -> Answer {
     server.call("execute_query", &json!({ "sql_query": COUNT_PATIENTS })).bearer(credential).send().unwrap()
 }
@@ -28,14 +36,14 @@ fn keys_and_tokens_work_side_by_side_behind_one_gate() {
     let web = Web::with(|sandbox| {
         with_keys(sandbox)
             .with("M4_OAUTH2_TOOL_SCOPES", "execute_query=query:database")
-            .with("M4_OAUTH2_RATE_LIMIT_REQUESTS", "3")
+            .with("M4_OAUTH2_RATE_LIMIT_REQUESTS", "4")
     });
-    let key = create(&web.sandbox, &["nightly", "--scopes", "read:mimic-data query:database"]);
+    let key = admitted(&web, &["nightly", "--scopes", "read:mimic-data query:database"]);
     assert_eq!(counted(&count(&web.server, &key)), 100);
     let who = web.server.call("whoami", &json!({})).bearer(&key).send().unwrap().json();
     assert_eq!(who["result"]["structuredContent"]["subject"], "nightly");
     // The same scopes, the same limits, the same trail.
-    let narrow = create(&web.sandbox, &["narrow"]);
+    let narrow = admitted(&web, &["narrow"]);
     let refused = count(&web.server, &narrow);
     assert_eq!((refused.status, parameter(&refused, "error").as_deref()), (403, Some("insufficient_scope")));
     counted(&count(&web.server, &key));
@@ -50,7 +58,7 @@ fn keys_and_tokens_work_side_by_side_behind_one_gate() {
 #[test]
 fn a_revoked_key_stops_working_without_a_restart() {
     let web = Web::with(with_keys);
-    let key = create(&web.sandbox, &["laptop"]);
+    let key = admitted(&web, &["laptop"]);
     assert_eq!(counted(&count(&web.server, &key)), 100);
     assert_eq!(m4(&web.sandbox, ["keys", "revoke", "laptop"]).unwrap().code, Some(0));
     eventually("the key is refused", || count(&web.server, &key).status == 401);
@@ -129,7 +137,7 @@ fn serve_is_the_same_server_under_the_name_of_the_command_line() {
 #[test]
 fn a_file_of_keys_that_cannot_be_read_shuts_out_keys_and_not_tokens() {
     let web = Web::with(with_keys);
-    let key = create(&web.sandbox, &["laptop"]);
+    let key = admitted(&web, &["laptop"]);
     counted(&count(&web.server, &key));
     std::fs::write(web.sandbox.config_dir().join("api-keys.json"), "not json").unwrap();
     eventually("keys are refused", || count(&web.server, &key).status == 503);
