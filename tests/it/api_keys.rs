@@ -74,8 +74,8 @@ fn until_refused(server: &mut RawServer, most: Duration) -> (String, Duration) {
     }
 }
 
-/// A second, and what a busy machine may take on top to answer.
-const SOON: Duration = Duration::from_secs(3);
+/// A second, and what a busy machine may take on top to answer: far less than a cache that is not asked again.
+const SOON: Duration = Duration::from_secs(15);
 
 const UNKNOWN: &str = "Error: Invalid API key: no such key is known here\n\
     Hint: Copy the whole key; if it was revoked, have the operator make a new one with `m4 keys create`.";
