@@ -3,8 +3,10 @@
 //! It launches cargo and the binaries; it links none of the product, so that it compiles in seconds.
 
 mod args;
+mod background;
 mod build;
 mod ci;
+mod conformance;
 mod demo;
 mod duckdb;
 mod environment;
@@ -12,6 +14,7 @@ mod failure;
 mod fuzz;
 mod issuer;
 mod mutants;
+mod node;
 mod security_page;
 mod suite;
 mod tidy;

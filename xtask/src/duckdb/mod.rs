@@ -17,6 +17,7 @@ use crate::workspace::Workspace;
 use cache::Cache;
 use plan::{Cached, Facts, LibDir};
 
+pub(crate) use npm::PROGRAM as NPM;
 pub(crate) use plan::Way;
 
 /// What the binaries are linked against.
