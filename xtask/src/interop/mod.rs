@@ -121,6 +121,7 @@ impl Ground {
         }
         for part in ready {
             for server in &running {
+                say(format_args!("{} with {}", part.part.name(), server.algorithm));
                 if let Err(failure) = self.run(workspace, part, server, &mut issuer, report) {
                     say(report.fail(part.part, server.algorithm, &failure));
                 }
@@ -155,7 +156,11 @@ impl Ground {
                 continue;
             };
             let rotate = part == Part::Rotation && ROTATE_AFTER.iter().any(|name| step.is_ok(name));
-            say(report.add(part, algorithm, step));
+            let ok = step.ok;
+            let line = report.add(part, algorithm, step);
+            if !ok {
+                say(line);
+            }
             if rotate {
                 issuer.rotate()?;
             }

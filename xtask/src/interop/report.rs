@@ -34,7 +34,7 @@ enum End {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Step {
     name: String,
-    ok: bool,
+    pub(super) ok: bool,
     milliseconds: u64,
     detail: String,
 }
