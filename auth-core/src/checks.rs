@@ -4,8 +4,9 @@
 use crate::jwks::{KeyQuery, KeySet, Selection};
 use crate::key::VerifyingKey;
 use crate::rejection::{Malformed, Rejection};
+use crate::scope::{Access, ScopePolicy};
 use crate::token::UnverifiedToken;
-use crate::verify::Verifier;
+use crate::verify::{Principal, Verifier};
 
 /// The checks of a token's header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +79,23 @@ pub(crate) fn select_key<'a>(
         Selection::Ambiguous => Err(Rejection::MissingKeyId),
         Selection::Unknown => Ok(None),
     }
+}
+
+/// Checks that `principal` may do what `access` says.
+pub(crate) fn check_scopes(
+    scopes: &dyn ScopePolicy,
+    principal: &Principal,
+    access: &Access<'_>,
+) -> Result<(), Rejection> {
+    let missing = scopes.missing(principal, access);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Rejection::MissingScopes {
+        missing,
+        required: scopes.required(access),
+        granted: principal.scopes().clone(),
+    })
 }
 
 /// Checks that `key` may be used as the header says and that the signature is its.

@@ -32,6 +32,7 @@ mod claims;
 mod json;
 
 pub mod algorithm;
+pub mod api_key;
 pub mod authenticator;
 pub mod dpop;
 pub mod explain;

@@ -1,6 +1,6 @@
 //! A token as it arrives: sized and split, nothing of it believed yet.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -103,6 +103,21 @@ impl TokenDigest {
     /// Of a token without its scheme name.
     pub fn of(token: &str) -> Self {
         Self(Sha256::digest(token.as_bytes()).into())
+    }
+
+    /// A digest that was kept.
+    pub(crate) const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// In lower-case hexadecimal, as `sha256sum` prints it.
+    pub(crate) fn to_hex(self) -> String {
+        let mut text = String::with_capacity(2 * self.0.len());
+        for byte in self.0 {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{byte:02x}");
+        }
+        text
     }
 
     /// The 32 bytes.

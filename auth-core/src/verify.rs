@@ -131,16 +131,7 @@ impl Verifier {
 
     /// Checks that `principal` may do what `access` says.
     pub(crate) fn check_scopes(&self, principal: &Principal, access: &Access<'_>) -> Result<(), Rejection> {
-        let scopes = &self.policy.scopes;
-        let missing = scopes.missing(principal, access);
-        if missing.is_empty() {
-            return Ok(());
-        }
-        Err(Rejection::MissingScopes {
-            missing,
-            required: scopes.required(access),
-            granted: principal.scopes().clone(),
-        })
+        checks::check_scopes(&*self.policy.scopes, principal, access)
     }
 
     /// The header's algorithm, if it is on the allow-list.
@@ -311,6 +302,16 @@ impl Principal {
     /// When the token expires (`exp`).
     pub fn expires_at(&self) -> Option<UnixTime> {
         self.expires_at
+    }
+
+    /// Whom an API key speaks for.
+    pub(crate) fn with_api_key(
+        issuer: Arc<str>,
+        subject: Arc<str>,
+        scopes: ScopeSet,
+        expires_at: Option<UnixTime>,
+    ) -> Self {
+        Self { issuer, subject, client_id: None, scopes, email: None, expires_at, other: Map::new() }
     }
 
     #[cfg(test)]

@@ -3,6 +3,7 @@
 //! The way of a call: a [`transport`] hands it to the [`tools`], which ask the [`gate`] and, with its proof, a
 //! [`backend`]. [`config`] says how, [`dataset`] what there is, [`ingest`] puts it there, [`sql`] decides what may run.
 
+pub mod api_keys;
 mod args;
 mod audit;
 pub mod backend;
@@ -15,6 +16,7 @@ pub mod gate;
 pub mod http;
 pub mod ingest;
 pub mod logging;
+pub mod secure;
 pub mod sql;
 pub mod tools;
 pub mod transport;
@@ -25,7 +27,7 @@ use std::time::Duration;
 
 use clap::Parser as _;
 
-pub use crate::args::{DEFAULT_ADDRESS, HttpArgs};
+pub use crate::args::{DEFAULT_ADDRESS, ServerArgs};
 
 use crate::args::Args;
 use crate::config::{Config, HttpSetting};
@@ -35,8 +37,12 @@ use crate::tools::Toolbox;
 
 /// Runs the `m4-mcp-server` program: 0 when the client or a signal ended it, 1 when it could not serve.
 pub fn main() -> ExitCode {
-    let flags = Args::parse().flags();
-    exit_code(serve(|| Config::load(&Environment::from_process(), &flags)))
+    let env = Environment::from_process();
+    exit_code(
+        secure::flags(&Args::parse().server, &env)
+            .map_err(boxed)
+            .and_then(|flags| serve(|| Config::load(&env, &flags))),
+    )
 }
 
 /// Serves as configured, over HTTP where an address to listen at is given and over stdio otherwise.

@@ -61,12 +61,17 @@ fn filter(config: &Config) -> Result<EnvFilter, LoggingError> {
     let parse =
         |text: &str| EnvFilter::try_new(text).map_err(|_| LoggingError::Filter(config.log.filter.clone()));
     let filter = parse(&directives)?;
-    // Naming a library at `info` would raise it where less is asked for.
-    if filter.max_level_hint().is_some_and(|level| level <= LevelFilter::INFO) {
+    let level = filter.max_level_hint();
+    // Naming a library would raise it where less is asked for.
+    if level.is_some_and(|level| level < LevelFilter::INFO) {
         return Ok(filter);
     }
-    for library in ["rmcp", "reqwest", "hyper", "hyper_util", "rustls", "h2"] {
-        directives = format!("{directives},{library}=info");
+    // The MCP library tells of every request at `info`; whoever names it gets that.
+    directives = format!("rmcp=warn,{directives}");
+    if level.is_none_or(|level| level > LevelFilter::INFO) {
+        for library in ["rmcp", "reqwest", "hyper", "hyper_util", "rustls", "h2"] {
+            directives = format!("{directives},{library}=info");
+        }
     }
     parse(&directives)
 }

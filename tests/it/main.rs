@@ -1,6 +1,7 @@
 //! Integration tests: the real binaries and the mock issuer, from the outside.
 #![expect(clippy::unwrap_used, reason = "a helper that fails ends the test that called it")]
 
+mod api_keys;
 mod auth_check;
 mod cli;
 mod client;
@@ -8,6 +9,13 @@ mod config_claude;
 mod credentials;
 mod fail_closed;
 mod gate;
+mod http_abuse;
+mod http_api_keys;
+mod http_authorization;
+mod http_dpop;
+mod http_operations;
+mod http_setup;
+mod http_transport;
 mod introspection;
 mod issuer;
 mod json_schema;

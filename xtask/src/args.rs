@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::duckdb::Way;
 use crate::failure::{Outcome, print, say};
 use crate::workspace::{Profile, Workspace};
-use crate::{build, ci, conformance, demo, duckdb, fuzz, interop, issuer, mutants, suite};
+use crate::{build, ci, conformance, demo, duckdb, fuzz, interop, issuer, load, mutants, suite};
 
 /// Contributors' workflows of M4.
 #[derive(Debug, Parser)]
@@ -38,6 +38,8 @@ enum Command {
     Ci(CiArgs),
     /// Fuzzes what auth-core parses: tokens, key sets, metadata.
     Fuzz(fuzz::FuzzArgs),
+    /// Measures what authentication costs under load; non-zero when an aim is missed.
+    Load(load::LoadArgs),
     /// Changes auth-core a little in every place and sees whether a test notices.
     Mutants(MutantsArgs),
     /// Finds or fetches the `DuckDB` library and prints its directory.
@@ -140,6 +142,7 @@ fn dispatch(command: Command) -> Outcome<ExitCode> {
             ci::run(&workspace, args.library, &steps)?;
         }
         Command::Fuzz(args) => fuzz::run(&workspace, &args)?,
+        Command::Load(args) => return load::run(&workspace, &args),
         Command::Mutants(args) => mutants::run(&workspace, &args.rest)?,
         Command::Duckdb(args) => match args.resolve(&workspace)? {
             duckdb::Library::Directory(directory) => print(directory.display()),

@@ -33,6 +33,13 @@ pub(crate) fn run(workspace: &Workspace, library: &Library, profile: Profile) ->
     Ok(made)
 }
 
+/// Builds the optimised load generator beside the optimised servers.
+pub(crate) fn load_generator(workspace: &Workspace, library: &Library) -> Outcome {
+    let mut command = workspace.cargo(["build", "--release", "--package", "m4-tests", "--bin", "m4-load"]);
+    library.apply(&mut command);
+    succeed(&mut command, COMPILER_HINT)
+}
+
 /// Tells how long the first build takes, when this is the first.
 pub(crate) fn announce(workspace: &Workspace) -> Outcome {
     let directory = workspace.binaries(Profile::Debug)?;

@@ -14,6 +14,7 @@ mod failure;
 mod fuzz;
 mod interop;
 mod issuer;
+mod load;
 mod mutants;
 mod node;
 mod python;

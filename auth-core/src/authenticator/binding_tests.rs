@@ -13,13 +13,13 @@ use crate::token::TokenDigest;
 const URL: &str = "https://m4.example/mcp";
 
 /// A client with a key of its own.
-struct Client {
+pub(super) struct Client {
     key: Signer,
     verifier: DpopVerifier,
 }
 
 impl Client {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { key: Signer::p256("client"), verifier: DpopVerifier::new(DpopSettings::default()) }
     }
 
@@ -36,7 +36,7 @@ impl Client {
         issuer.token_with(&header(issuer), &claims)
     }
 
-    fn prove(&self, token: &str, jti: &str) -> DpopBound {
+    pub(super) fn prove(&self, token: &str, jti: &str) -> DpopBound {
         let header = json!({ "typ": "dpop+jwt", "alg": "ES256", "jwk": self.jwk() });
         let ath = URL_SAFE_NO_PAD.encode(TokenDigest::of(token).as_bytes());
         let claims = json!({ "jti": jti, "htm": "POST", "htu": URL, "iat": at(0).wall.0, "ath": ath });

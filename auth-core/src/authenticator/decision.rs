@@ -8,7 +8,7 @@ use crate::jwks::{FetchFailed, KeyQuery};
 use crate::rejection::Rejection;
 use crate::scope::Access;
 use crate::token::Fingerprint;
-use crate::verify::{Principal, Verified};
+use crate::verify::Principal;
 
 /// What a caller presents.
 #[derive(Debug, Clone, Copy)]
@@ -78,7 +78,7 @@ pub struct Authenticated {
 impl Authenticated {
     /// Who is calling; `None` when OAuth2 is switched off.
     pub fn principal(&self) -> Option<&Arc<Principal>> {
-        self.caller.as_ref().map(|caller| caller.verified.principal())
+        self.caller.as_ref().map(|caller| &caller.principal)
     }
 
     /// What a log may hold of the token.
@@ -97,7 +97,7 @@ pub struct Granted {
 impl Granted {
     /// Who is calling; `None` when OAuth2 is switched off.
     pub fn principal(&self) -> Option<&Principal> {
-        self.caller.as_ref().map(|caller| &**caller.verified.principal())
+        self.caller.as_ref().map(|caller| &*caller.principal)
     }
 
     /// What a log may hold of the token.
@@ -123,18 +123,26 @@ impl From<&Access<'_>> for OwnedAccess {
     }
 }
 
-/// Whom a genuine token speaks for.
+/// Whom a genuine token or key speaks for.
 #[derive(Debug, Clone)]
 pub(super) struct Caller {
-    /// The issuer's place.
-    pub(super) issuer: usize,
-    pub(super) verified: Arc<Verified>,
+    pub(super) rules: Rules,
+    pub(super) principal: Arc<Principal>,
     pub(super) fingerprint: Fingerprint,
+}
+
+/// Whose rules a caller is judged by.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Rules {
+    /// Those of the issuer at this place.
+    Issuer(usize),
+    /// Those for API keys.
+    ApiKeys,
 }
 
 impl Caller {
     pub(super) fn refused(&self, rejection: Rejection) -> Refused {
-        let principal = Some(self.verified.principal().clone());
+        let principal = Some(self.principal.clone());
         Refused { rejection, principal, fingerprint: Some(self.fingerprint) }
     }
 }

@@ -1,22 +1,24 @@
 //! The gate's decision: may this token do this, now?
 
+mod by_api_key;
 mod decision;
 
 use std::sync::Arc;
 
 pub use self::decision::{Authenticated, Credential, Decision, Granted, NeedsKeys, Refused};
 
-use self::decision::Caller;
+use self::decision::{Caller, Rules};
+use crate::api_key::{ApiKeys, KEY_PREFIX};
 use crate::cache::DecisionCache;
 use crate::checks;
 use crate::introspection::{IntrospectedClaims, OpaqueToken};
 use crate::jwks::KeySnapshot;
 use crate::limit::{RateLimiter, SubjectKey};
 use crate::policy::Policy;
-use crate::rejection::Rejection;
-use crate::scope::Access;
+use crate::rejection::{ApiKeyRejection, Rejection};
+use crate::scope::{Access, ScopePolicy};
 use crate::time::{Now, UnixTime};
-use crate::token::{Fingerprint, TokenDigest, UnverifiedToken};
+use crate::token::{Fingerprint, TokenDigest, UnverifiedToken, without_scheme};
 use crate::verify::{Principal, Verified, Verifier};
 
 /// Decides calls. Made once per configuration and shared; all its methods take `&self`.
@@ -33,9 +35,29 @@ impl Authenticator {
         if issuers.is_empty() {
             return Self::misconfigured(NO_ISSUER, None);
         }
+        Self::with_rules(issuers, None, limiter)
+    }
+
+    /// Admits tokens as [`protected`](Self::protected) does and, beside them, API keys whose scopes satisfy `api_keys`.
+    ///
+    /// Without any issuer it admits API keys alone.
+    pub fn protected_with_api_keys(
+        issuers: Vec<Policy>,
+        api_keys: Arc<dyn ScopePolicy>,
+        limiter: Option<RateLimiter>,
+    ) -> Self {
+        Self::with_rules(issuers, Some(api_keys), limiter)
+    }
+
+    fn with_rules(
+        issuers: Vec<Policy>,
+        api_keys: Option<Arc<dyn ScopePolicy>>,
+        limiter: Option<RateLimiter>,
+    ) -> Self {
         Self {
             mode: Mode::Protected(Box::new(Protected {
                 verifiers: issuers.into_iter().map(Verifier::new).collect(),
+                api_keys,
                 cache: DecisionCache::new(CACHED_TOKENS),
                 limiter,
             })),
@@ -114,6 +136,27 @@ impl Authenticator {
             .is_ok_and(|token| protected.cache.get(&token.digest(), keys, now).is_some())
     }
 
+    /// [`authenticate`](Self::authenticate) for an API key, which must be one of `keys` and a plain bearer credential.
+    ///
+    /// Only a gate that was made for API keys admits one; scopes and rate are asked for by [`authorize`](Self::authorize)
+    /// as for a token.
+    pub fn authenticate_api_key(
+        &self,
+        keys: &ApiKeys,
+        credential: Credential<'_>,
+        now: Now,
+    ) -> Result<Authenticated, Refused> {
+        match &self.mode {
+            Mode::Protected(protected) if protected.api_keys.is_some() => {
+                by_api_key::authenticate(keys, credential, now)
+            }
+            Mode::Misconfigured { detail, hint } => {
+                Err(Rejection::Misconfigured { detail: detail.clone(), hint: hint.clone() }.into())
+            }
+            Mode::Protected(_) | Mode::Open => Err(Rejection::InvalidApiKey(ApiKeyRejection::Unknown).into()),
+        }
+    }
+
     /// Decides whether a caller may do one thing now: scopes, then rate.
     ///
     /// `caller` must be of this authenticator and of this request: a token's times are not judged again.
@@ -181,8 +224,10 @@ enum Mode {
 
 #[derive(Debug)]
 struct Protected {
-    /// At least one.
+    /// At least one, or `api_keys` is there.
     verifiers: Vec<Verifier>,
+    /// What callers with an API key need; `None` where none is admitted.
+    api_keys: Option<Arc<dyn ScopePolicy>>,
     cache: DecisionCache,
     limiter: Option<RateLimiter>,
 }
@@ -196,6 +241,9 @@ impl Protected {
     ) -> Result<Authenticated, Stop> {
         check_clock(now.wall)?;
         let text = credential.token().ok_or(Rejection::MissingToken)?;
+        if let Some(rejection) = self.refused_as_key(without_scheme(text)?) {
+            return Err(Rejection::InvalidApiKey(rejection).into());
+        }
         let token = UnverifiedToken::parse(text).map_err(|malformed| {
             checks::introspecting(&self.verifiers, &malformed)
                 .map_or_else(|| malformed.into(), Stop::NeedsIntrospection)
@@ -204,7 +252,9 @@ impl Protected {
         let fingerprint = digest.fingerprint();
         let (issuer, verified) =
             self.genuine(&token, digest, keys, now).map_err(|stop| stop.about(None, fingerprint))?;
-        Ok(bound(Caller { issuer, verified, fingerprint }, credential, &digest, now)?)
+        let principal = verified.principal().clone();
+        let caller = Caller { rules: Rules::Issuer(issuer), principal, fingerprint };
+        Ok(bound(caller, credential, &digest, now)?)
     }
 
     fn authenticate_introspected(
@@ -221,14 +271,30 @@ impl Protected {
         let verified = rules
             .judge(claims.claims(), now.wall)
             .map_err(|rejection| Refused { fingerprint: Some(fingerprint), ..Refused::from(rejection) })?;
-        bound(Caller { issuer, verified: Arc::new(verified), fingerprint }, credential, &digest, now)
+        let principal = verified.principal().clone();
+        bound(Caller { rules: Rules::Issuer(issuer), principal, fingerprint }, credential, &digest, now)
     }
 
-    /// What is checked at every use of a genuine token.
+    /// Why a text is not even looked at as a token: API keys are no issuer's business.
+    fn refused_as_key(&self, text: &str) -> Option<ApiKeyRejection> {
+        if self.api_keys.is_some() && text.starts_with(KEY_PREFIX) {
+            return Some(ApiKeyRejection::Unknown);
+        }
+        self.verifiers.is_empty().then_some(ApiKeyRejection::NotAKey)
+    }
+
+    /// What is checked at every use of a genuine token or key.
     fn check_use(&self, caller: &Caller, access: &Access<'_>, now: Now) -> Result<(), Rejection> {
-        let principal = caller.verified.principal();
-        let rules = self.verifiers.get(caller.issuer).ok_or(Rejection::MissingToken)?;
-        rules.check_scopes(principal, access)?;
+        let principal = &caller.principal;
+        match caller.rules {
+            Rules::Issuer(place) => {
+                self.verifiers.get(place).ok_or(Rejection::MissingToken)?.check_scopes(principal, access)?;
+            }
+            Rules::ApiKeys => {
+                let scopes = self.api_keys.as_ref().ok_or(Rejection::MissingToken)?;
+                checks::check_scopes(&**scopes, principal, access)?;
+            }
+        }
         self.check_rate(principal, access, now)
     }
 
@@ -282,7 +348,7 @@ fn bound(
     digest: &TokenDigest,
     now: Now,
 ) -> Result<Authenticated, Refused> {
-    let principal = caller.verified.principal();
+    let principal = &caller.principal;
     let outcome = match credential {
         Credential::Dpop { proof, .. } => {
             proof.redeem(principal.claim("cnf"), digest, now.wall).map_err(Rejection::from)
@@ -343,6 +409,8 @@ pub(crate) const NO_ISSUER: &str = "no issuer is configured";
 /// Enough for every session of a busy server; each entry is under a kilobyte for usual tokens.
 const CACHED_TOKENS: usize = 10_000;
 
+#[cfg(test)]
+mod api_keys;
 #[cfg(test)]
 mod attacks;
 #[cfg(test)]

@@ -79,7 +79,7 @@ impl World {
         Self::with(Authenticator::protected(vec![policy()], None), signers)
     }
 
-    fn with(gate: Authenticator, signers: &[&Signer]) -> Self {
+    pub(super) fn with(gate: Authenticator, signers: &[&Signer]) -> Self {
         let mut world = Self { gate, lifecycle: KeyLifecycle::new(LifecycleSettings::default()) };
         world.publish(signers, at(0));
         world
@@ -111,7 +111,7 @@ impl World {
         }
     }
 
-    fn admit(&self, token: &str) -> Granted {
+    pub(super) fn admit(&self, token: &str) -> Granted {
         match self.decide(token, &QUERY, at(0)) {
             Decision::Admit(granted) => granted,
             other => panic!("{other:?}"),

@@ -134,6 +134,10 @@ pub enum Rejection {
         /// When the issuer may be asked again.
         retry_after: Duration,
     },
+    /// The API key is none that lets anybody in.
+    InvalidApiKey(ApiKeyRejection),
+    /// The file that holds the API keys cannot be used, so that nobody gets in by key. Why is for the operator alone.
+    ApiKeysUnavailable,
     /// The configuration cannot protect anything, so nobody gets in.
     Misconfigured {
         /// What is wrong with it.
@@ -141,6 +145,25 @@ pub enum Rejection {
         /// What mends it, where that is known.
         hint: Option<String>,
     },
+}
+
+/// What is wrong with an API key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ApiKeyRejection {
+    /// It is not among the keys: mistyped, revoked, or made up.
+    Unknown,
+    /// Its time is over.
+    Expired {
+        /// When it ended.
+        expired_at: UnixTime,
+        /// When it was judged.
+        now: UnixTime,
+    },
+    /// It came under the DPoP scheme, with a proof of a key that it is not bound to.
+    WithProof,
+    /// It is a token, where only API keys are admitted.
+    NotAKey,
 }
 
 /// What made a text not a compact JWS.
@@ -206,6 +229,7 @@ impl Rejection {
             | Self::RateLimited { .. }
             | Self::KeysUnavailable { .. }
             | Self::IntrospectionUnavailable { .. }
+            | Self::ApiKeysUnavailable
             | Self::Misconfigured { .. } => None,
             Self::MissingScopes { .. } => Some("insufficient_scope"),
             Self::Dpop(rejection) => rejection.oauth_error(),
@@ -221,6 +245,7 @@ impl Rejection {
             Self::RateLimited { .. } => 429,
             Self::KeysUnavailable { .. }
             | Self::IntrospectionUnavailable { .. }
+            | Self::ApiKeysUnavailable
             | Self::Misconfigured { .. } => 503,
             _ => 401,
         }
@@ -236,7 +261,7 @@ impl Rejection {
             Self::AlgorithmNotAllowed { .. } => "algorithm_not_allowed",
             Self::AlgorithmNotOfKey { .. } => "algorithm_not_of_key",
             Self::BadSignature => "bad_signature",
-            Self::Expired { .. } => "expired",
+            Self::Expired { .. } | Self::InvalidApiKey(ApiKeyRejection::Expired { .. }) => "expired",
             Self::NotYetValid { .. } => "not_yet_valid",
             Self::WrongIssuer { .. } | Self::UnknownIssuer { .. } => "wrong_issuer",
             Self::WrongAudience { .. } => "wrong_audience",
@@ -250,6 +275,8 @@ impl Rejection {
             Self::NotActive { .. } => "not_active",
             Self::IntrospectionUnavailable { .. } => "introspection_unavailable",
             Self::KeysUnavailable { .. } => "keys_unavailable",
+            Self::InvalidApiKey(_) => "invalid_api_key",
+            Self::ApiKeysUnavailable => "api_keys_unavailable",
             Self::Misconfigured { .. } => "misconfigured",
         }
     }

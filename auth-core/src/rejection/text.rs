@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use super::shown::{Listed, Quoted, QuotedList, Seconds};
-use super::{Malformed, Rejection, TokenKind};
+use super::{ApiKeyRejection, Malformed, Rejection, TokenKind};
 use crate::jwks::FetchFailed;
 use crate::oauth::metadata::{MetadataError, differ_by_trailing_slash};
 
@@ -80,6 +80,10 @@ impl Rejection {
             Self::KeysUnavailable { .. } => {
                 "Check the network path to the issuer and M4_OAUTH2_ISSUER_URL / M4_OAUTH2_JWKS_URL.".into()
             }
+            Self::InvalidApiKey(rejection) => rejection.hint().into(),
+            Self::ApiKeysUnavailable => {
+                "Have the operator look into the server's log; `m4 keys list` says what is wrong with the file.".into()
+            }
             Self::Misconfigured { hint: Some(hint), .. } => hint.clone(),
             Self::Misconfigured { hint: None, .. } => "Correct the M4_OAUTH2_* settings; `m4 doctor` checks them.".into(),
         }
@@ -95,7 +99,9 @@ impl Rejection {
             | Self::AlgorithmNotAllowed { .. }
             | Self::AlgorithmNotOfKey { .. }
             | Self::BadSignature => "Invalid token signature",
-            Self::Expired { .. } => "Token has expired",
+            Self::Expired { .. } | Self::InvalidApiKey(ApiKeyRejection::Expired { .. }) => {
+                "Token has expired"
+            }
             Self::NotYetValid { .. } => "Token is not yet valid",
             Self::WrongIssuer { .. } | Self::UnknownIssuer { .. } => "Invalid token issuer",
             Self::WrongAudience { .. } => "Invalid token audience",
@@ -109,13 +115,15 @@ impl Rejection {
             Self::RateLimited { .. } => "Rate limit exceeded",
             Self::IntrospectionUnavailable { .. } => "Failed to introspect token",
             Self::KeysUnavailable { .. } => "Failed to fetch JWKS",
+            Self::InvalidApiKey(_) => "Invalid API key",
+            Self::ApiKeysUnavailable => "API keys cannot be read",
             Self::Misconfigured { .. } => "OAuth2 is misconfigured",
         }
     }
 
     fn write_detail(&self, out: &mut String) -> fmt::Result {
         match self {
-            Self::MissingToken | Self::MissingKeyId => Ok(()),
+            Self::MissingToken | Self::MissingKeyId | Self::ApiKeysUnavailable => Ok(()),
             Self::BadSignature => out.write_str(": it does not match the issuer's key"),
             Self::Malformed(malformed) => write!(out, ": {malformed}"),
             Self::UnknownKey { kid: Some(kid), .. } => write!(out, ": no key found for kid {}", Quoted(kid)),
@@ -128,7 +136,8 @@ impl Rejection {
             Self::AlgorithmNotOfKey { algorithm, key } => {
                 write!(out, ": algorithm {algorithm} is not the key's ({})", Listed(key))
             }
-            Self::Expired { expired_at, now } => {
+            Self::Expired { expired_at, now }
+            | Self::InvalidApiKey(ApiKeyRejection::Expired { expired_at, now }) => {
                 write!(out, ": at {expired_at}, {} seconds ago", now.seconds_since(*expired_at))
             }
             Self::NotYetValid { claim, valid_from, now } => {
@@ -157,7 +166,31 @@ impl Rejection {
             Self::NotActive { reason } => write!(out, ": {reason}"),
             Self::IntrospectionUnavailable { failure, .. } => write!(out, ": {failure}"),
             Self::KeysUnavailable { failure, .. } => write!(out, ": {failure}"),
+            Self::InvalidApiKey(rejection) => write!(out, ": {}", rejection.detail()),
             Self::Misconfigured { detail, .. } => write!(out, ": {detail}"),
+        }
+    }
+}
+
+impl ApiKeyRejection {
+    const fn detail(self) -> &'static str {
+        match self {
+            Self::Unknown | Self::Expired { .. } => "no such key is known here",
+            Self::WithProof => "it came with a DPoP proof, and is bound to no key",
+            Self::NotAKey => "this is no API key, and nothing else is admitted here",
+        }
+    }
+
+    const fn hint(self) -> &'static str {
+        match self {
+            Self::Unknown => {
+                "Copy the whole key; if it was revoked, have the operator make a new one with `m4 keys create`."
+            }
+            Self::Expired { .. } => "Have the operator make a new key with `m4 keys create`.",
+            Self::WithProof => "Send it as `Authorization: Bearer …`, without a proof.",
+            Self::NotAKey => {
+                "Send a key that `m4 keys create` printed; for access tokens the operator enables OAuth2."
+            }
         }
     }
 }

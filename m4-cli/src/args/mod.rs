@@ -5,7 +5,9 @@ mod backend;
 mod config;
 mod doctor;
 mod init;
+mod keys;
 mod query;
+mod serve;
 mod status;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -15,7 +17,9 @@ pub use self::backend::BackendArgs;
 pub use self::config::{ClaudeArgs, ConfigArgs, ConfigTarget, ServerArgs, ShowArgs};
 pub use self::doctor::DoctorArgs;
 pub use self::init::InitArgs;
+pub use self::keys::{ApiKeysArgs, ApiKeysCommand, CreateKeyArgs, ListKeysArgs, RevokeKeyArgs};
 pub use self::query::QueryArgs;
+pub use self::serve::ServeArgs;
 pub use self::status::StatusArgs;
 
 /// Set up and query clinical databases over the Model Context Protocol.
@@ -71,8 +75,12 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Set up a dataset
     Init(InitArgs),
+    /// Make, list and revoke API keys
+    Keys(ApiKeysArgs),
     /// Run one read-only query
     Query(QueryArgs),
+    /// Serve MCP over HTTP
+    Serve(Box<ServeArgs>),
     /// Show backend, authentication and datasets
     Status(StatusArgs),
 }

@@ -36,7 +36,12 @@ fn help_texts() {
     insta::assert_snapshot!("help_config_claude", help(&["config", "claude"]));
     insta::assert_snapshot!("help_doctor", help(&["doctor"]));
     insta::assert_snapshot!("help_init", help(&["init"]));
+    insta::assert_snapshot!("help_keys", help(&["keys"]));
+    insta::assert_snapshot!("help_keys_create", help(&["keys", "create"]));
+    insta::assert_snapshot!("help_keys_list", help(&["keys", "list"]));
+    insta::assert_snapshot!("help_keys_revoke", help(&["keys", "revoke"]));
     insta::assert_snapshot!("help_query", help(&["query"]));
+    insta::assert_snapshot!("help_serve", help(&["serve"]));
     insta::assert_snapshot!("help_status", help(&["status"]));
 }
 

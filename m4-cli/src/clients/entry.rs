@@ -135,9 +135,8 @@ fn check(variables: &Map<String, Value>, args: &ServerArgs, env: &Environment) -
     match config.auth {
         AuthSetting::Misconfigured(errors) if details => Err(Failure::Usage(Box::new(errors))),
         AuthSetting::Misconfigured(errors) => Err(errors.into()),
-        AuthSetting::Disabled if details => {
-            Err(Failure::usage("OAuth2 settings are given, but OAuth2 is not enabled", "add --enable-oauth2"))
-        }
+        AuthSetting::Disabled if details => Err(not_enabled()),
+        AuthSetting::Enabled(auth) if details && !auth.admits_tokens() => Err(not_enabled()),
         AuthSetting::Disabled => Ok(Auth::Open),
         AuthSetting::Enabled(auth) => {
             let token = &auth.token;
@@ -147,8 +146,13 @@ fn check(variables: &Map<String, Value>, args: &ServerArgs, env: &Environment) -
     }
 }
 
+fn not_enabled() -> Failure {
+    Failure::usage("OAuth2 settings are given, but OAuth2 is not enabled", "add --enable-oauth2")
+}
+
 /// What tells the server where things are. A client starts it without the user's shell, so the entry carries it.
-const CARRIED: [&str; 4] = ["M4_CONFIG", "M4_HOME", "M4_DATA_DIR", "M4_OAUTH2_TOKEN_FILE"];
+const CARRIED: [&str; 5] =
+    ["M4_CONFIG", "M4_HOME", "M4_DATA_DIR", "M4_OAUTH2_TOKEN_FILE", "M4_API_KEYS_FILE"];
 
 #[cfg(test)]
 mod tests {
@@ -234,6 +238,15 @@ mod tests {
         assert_eq!(entry.fields()["env"]["M4_OAUTH2_TOKEN_FILE"], "/t");
         assert_eq!(entry.fields()["env"]["M4_DATA_DIR"], "/d");
         assert_eq!(entry.advice(), None);
+    }
+
+    #[test]
+    fn a_file_of_keys_goes_along_and_guards_without_oauth2() {
+        let env = [("M4_API_KEYS_FILE", "/k")];
+        let kept = entry(None, &[], &env).unwrap();
+        assert_eq!(kept.fields()["env"]["M4_API_KEYS_FILE"], "/k");
+        assert!(kept.advice().is_some(), "calls need a key");
+        assert_eq!(entry(None, &["--oauth2-scopes", "a"], &env).unwrap_err().exit(), Exit::Usage);
     }
 
     #[test]

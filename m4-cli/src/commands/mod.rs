@@ -6,7 +6,9 @@ mod config;
 mod config_show;
 mod doctor;
 mod init;
+mod keys;
 mod query;
+mod serve;
 mod status;
 
 use mcp_server::env::Environment;
@@ -23,7 +25,9 @@ pub fn run(command: &Command, env: &Environment, printer: &Printer) -> Outcome {
         Command::Config(args) => config::run(args, env, printer),
         Command::Doctor(args) => doctor::run(args, env, printer),
         Command::Init(args) => init::run(args, env, printer),
+        Command::Keys(args) => keys::run(args, env, printer),
         Command::Query(args) => query::run(args, env, printer),
+        Command::Serve(args) => serve::run(args, env),
         Command::Status(args) => status::run(args, env, printer),
     }
 }

@@ -38,6 +38,9 @@ struct Status {
     #[serde(skip_serializing_if = "Option::is_none")]
     project_id: Option<String>,
     oauth2: &'static str,
+    /// The file of API keys that are admitted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_keys: Option<String>,
     datasets: Vec<DatasetStatus>,
 }
 
@@ -69,10 +72,11 @@ impl Status {
             backend: config.backend.kind.name(),
             project_id: config.backend.project_id.clone(),
             oauth2: match &config.auth {
-                AuthSetting::Enabled(_) => "enabled",
-                AuthSetting::Disabled => "disabled",
+                AuthSetting::Enabled(auth) if auth.admits_tokens() => "enabled",
+                AuthSetting::Enabled(_) | AuthSetting::Disabled => "disabled",
                 AuthSetting::Misconfigured(_) => "misconfigured",
             },
+            api_keys: config.api_keys.file.as_ref().map(|file| file.display().to_string()),
             datasets: datasets.collect(),
         }
     }
@@ -82,6 +86,9 @@ fn print(status: &Status, printer: &Printer) -> Outcome {
     let project = status.project_id.as_ref().map_or_else(String::new, |id| format!(" (project {id})"));
     printer.data(format_args!("backend: {}{project}", status.backend))?;
     printer.data(format_args!("oauth2:  {}", status.oauth2))?;
+    if let Some(file) = &status.api_keys {
+        printer.data(format_args!("keys:    {file}"))?;
+    }
     let column = |name: &str, numeric| Column { name: name.to_owned(), numeric };
     let mut table = Table::new(vec![
         column("dataset", false),
@@ -106,6 +113,24 @@ const WIDEST: usize = 100;
 mod tests {
     use super::*;
     use crate::output::Kept;
+
+    #[test]
+    fn keys_that_are_admitted_while_oauth2_is_off_are_shown() {
+        let home = tempfile::tempdir().unwrap();
+        let home = home.path().to_str().unwrap();
+        let env = Environment::from_pairs([
+            ("M4_HOME", home),
+            ("M4_DATA_DIR", home),
+            ("M4_API_KEYS_FILE", "/k/keys"),
+        ]);
+        let out = Kept::default();
+        run(&StatusArgs { json: false }, &env, &Printer::to(out.clone(), std::io::sink(), false)).unwrap();
+        assert!(
+            out.text().starts_with("backend: duckdb\noauth2:  disabled\nkeys:    /k/keys\n"),
+            "{}",
+            out.text()
+        );
+    }
 
     #[test]
     fn status_shows_backend_authentication_and_datasets() {

@@ -13,6 +13,7 @@ use auth_core::oauth::url::{InvalidUrl, SecureUrl};
 use auth_core::scope::ScopeSet;
 use auth_core::secret::Secret;
 
+use super::api_keys::ApiKeyRules;
 use super::issuers::{self, IssuerConfig};
 use super::layers::Raw;
 use super::parse::{self, Invalid};
@@ -24,8 +25,11 @@ use super::tool_scopes::TOOLS;
 /// What OAuth2 needs once it is enabled. A value exists only when every setting is usable.
 #[derive(Debug, Clone)]
 pub struct AuthConfig {
-    /// The issuers whose tokens are accepted, each by its own rules; at least one, none twice.
+    /// The issuers whose tokens are accepted, each by its own rules, none twice. At least one where OAuth2 is enabled;
+    /// none where only API keys are admitted.
     pub issuers: Vec<IssuerConfig>,
+    /// The API keys admitted beside their tokens.
+    pub api_keys: Option<ApiKeyRules>,
     /// How long fetched keys stay fresh.
     pub jwks_cache_ttl: Duration,
     /// How long they are used after that while the issuer gives no new ones; zero for not at all.
@@ -45,11 +49,17 @@ pub struct AuthConfig {
 }
 
 impl AuthConfig {
-    /// The datasets that need scopes of their own, for tokens of one issuer or another.
+    /// Whether access tokens are admitted, and not API keys alone.
+    pub fn admits_tokens(&self) -> bool {
+        !self.issuers.is_empty()
+    }
+
+    /// The datasets that need scopes of their own, for some callers or others.
     pub fn guarded_datasets(&self) -> impl Iterator<Item = &String> {
-        self.issuers
-            .iter()
-            .flat_map(|issuer| issuer.scopes.datasets.keys())
+        let of_issuers = self.issuers.iter().map(|issuer| &issuer.scopes);
+        of_issuers
+            .chain(self.api_keys.iter().map(|rules| &rules.scopes))
+            .flat_map(|scopes| scopes.datasets.keys())
             .collect::<BTreeSet<_>>()
             .into_iter()
     }
@@ -125,8 +135,14 @@ pub struct TokenSettings {
 
 /// Reads the section as far as it is usable: `None` when something is missing or wrong, which `reader` then knows.
 ///
-/// `required` says whether the settings that an enabled OAuth2 needs must be there.
-pub(crate) fn read(reader: &mut Reader<'_>, required: bool) -> Option<AuthConfig> {
+/// `required` says whether the settings that an enabled OAuth2 needs must be there. `api_keys` is the file of keys that are
+/// admitted too; with `tokens` false they alone are, and no issuer is needed.
+pub(crate) fn read(
+    reader: &mut Reader<'_>,
+    required: bool,
+    tokens: bool,
+    api_keys: Option<PathBuf>,
+) -> Option<AuthConfig> {
     let top = issuers::read_parts(reader, Place::Top);
     let implies = reader.read(&setting::OAUTH2_SCOPE_HIERARCHY, scope_hierarchy::parse).unwrap_or_default();
     let jwks_cache_ttl =
@@ -150,12 +166,18 @@ pub(crate) fn read(reader: &mut Reader<'_>, required: bool) -> Option<AuthConfig
     let tables =
         (1..=reader.issuer_tables()).map(|number| issuers::read_parts(reader, Place::Issuer(number)));
     let tables = tables.collect();
+    let keys_alone = api_keys.is_some() && !tokens;
+    let api_keys = match api_keys {
+        Some(file) => Some(ApiKeyRules { file, scopes: top.requirements(&implies)? }),
+        None => None,
+    };
     let issuers = issuers::combine(reader, top, tables, &implies, required);
     if !reader.problems.is_empty() {
         return None;
     }
     Some(AuthConfig {
-        issuers: issuers?,
+        issuers: if keys_alone { Vec::new() } else { issuers? },
+        api_keys,
         jwks_cache_ttl: jwks_cache_ttl?,
         jwks_stale_for: jwks_stale_for?,
         client,

@@ -181,17 +181,22 @@ impl Parts {
         }
     }
 
+    /// The scopes that calls need here; `None` where they cannot be used.
+    pub(crate) fn requirements(&self, implies: &ScopeHierarchy) -> Option<ScopeRequirements> {
+        Some(ScopeRequirements {
+            base: self.base.clone()?,
+            tools: self.on_top.tools.clone(),
+            datasets: self.on_top.datasets.clone(),
+            implies: implies.clone(),
+        })
+    }
+
     fn into_config(self, implies: &ScopeHierarchy) -> Option<IssuerConfig> {
         Some(IssuerConfig {
+            scopes: self.requirements(implies)?,
             issuer: self.issuer?,
             audiences: self.audiences?,
             audience_claim: self.audience_claim?,
-            scopes: ScopeRequirements {
-                base: self.base?,
-                tools: self.on_top.tools,
-                datasets: self.on_top.datasets,
-                implies: implies.clone(),
-            },
             scope_claims: self.scope_claims,
             subject_claims: self.subject_claims?,
             algorithms: self.algorithms?,

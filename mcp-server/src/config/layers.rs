@@ -26,15 +26,6 @@ impl Flags {
     }
 }
 
-impl Flags {
-    /// Adds other flags, which win where both give a value.
-    #[must_use]
-    pub fn and(mut self, others: Self) -> Self {
-        self.0.extend(others.0);
-        self
-    }
-}
-
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {

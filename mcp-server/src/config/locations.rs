@@ -32,11 +32,15 @@ impl ConfigFile {
         if let Some(path) = env.get("M4_CONFIG") {
             return Some(Self { path: absolute(Path::new(path)), named: true });
         }
-        let home = match env.get("M4_HOME") {
-            Some(home) => absolute(Path::new(home)),
-            None => env.base_dirs()?.config.join(OWN_FOLDER),
-        };
-        Some(Self { path: home.join("config.toml"), named: false })
+        Some(Self { path: home(env)?.join("config.toml"), named: false })
+    }
+}
+
+/// `$M4_HOME`, else M4's folder in the platform's configuration folder.
+pub(crate) fn home(env: &Environment) -> Option<PathBuf> {
+    match env.get("M4_HOME") {
+        Some(home) => Some(absolute(Path::new(home))),
+        None => Some(env.base_dirs()?.config.join(OWN_FOLDER)),
     }
 }
 
@@ -56,7 +60,7 @@ pub(crate) fn read(
 }
 
 /// The path from the root, so that it means the same to every process that is told it.
-fn absolute(path: &Path) -> PathBuf {
+pub(crate) fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 

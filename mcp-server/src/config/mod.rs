@@ -13,8 +13,12 @@
 //! | false, explicitly | any value wrong | `Disabled`, with a warning per mistake |
 //! | whatever | a file that cannot be used, an unknown key in it, an unknown `M4_OAUTH2_*` name | `Misconfigured` |
 //!
+//! With a file of API keys (`M4_API_KEYS_FILE`) nothing ends in `Disabled`: where the table says so, `Enabled` without any
+//! issuer admits API keys alone, and any value wrong is `Misconfigured`.
+//!
 //! The last line holds even for an explicit `false`, because the file or the name could be where OAuth2 was to be enabled.
 
+pub mod api_keys;
 pub mod auth;
 pub mod backend;
 mod file;
@@ -31,6 +35,7 @@ mod scope_hierarchy;
 pub mod setting;
 mod tool_scopes;
 
+pub use self::api_keys::{ApiKeyRules, ApiKeysConfig};
 pub use self::auth::AuthConfig;
 pub use self::backend::{BackendConfig, BackendKind};
 pub use self::http::{HttpConfig, HttpSetting};
@@ -39,6 +44,7 @@ pub use self::layers::{Flags, Origin};
 pub use self::limits::{Limits, LogConfig};
 pub use self::locations::{ConfigFile, Locations};
 pub use self::login::LoginConfig;
+pub use self::parse::duration_of;
 pub use self::problem::{ConfigErrors, Problem, Warning};
 pub use self::reader::{Place, Shown};
 pub use self::tool_scopes::TOOLS;
@@ -53,6 +59,8 @@ use crate::env::Environment;
 pub struct Config {
     /// Whether and how callers are authenticated.
     pub auth: AuthSetting,
+    /// Where API keys are kept.
+    pub api_keys: ApiKeysConfig,
     /// Which engine answers queries.
     pub backend: BackendConfig,
     /// What bounds a query.
@@ -75,7 +83,7 @@ pub struct Config {
 pub enum AuthSetting {
     /// Nobody asked for authentication.
     Disabled,
-    /// Callers need a token.
+    /// Callers need an access token or an API key.
     Enabled(Box<AuthConfig>),
     /// Something is wrong, so nobody gets data.
     Misconfigured(ConfigErrors),
@@ -96,7 +104,11 @@ impl Config {
         let layers = Layers::new(env, flags, with_path);
 
         let mut auth_reader = Reader::new(&layers);
-        let (auth, mut warnings) = read_auth(&mut auth_reader, env, file_problems);
+        // What is wrong with API keys shuts the gate whatever OAuth2's switch says: they may be all that guards the data.
+        let mut keys_reader = Reader::new(&layers);
+        let api_keys = api_keys::read(&mut keys_reader);
+        let structural = file_problems.into_iter().chain(keys_reader.problems).collect();
+        let (auth, mut warnings) = read_auth(&mut auth_reader, env, structural, &api_keys);
         let mut reader = Reader::new(&layers);
         let backend = backend::read(&mut reader);
         let locations = locations::read(&mut reader, env, config_file.as_ref());
@@ -105,15 +117,17 @@ impl Config {
         let login = login::read(&mut reader);
         let mut http_reader = Reader::new(&layers);
         let http = http::read(&mut http_reader);
-        let mut problems = undecodable(env, |name| !name.starts_with(OAUTH2_PREFIX));
+        let mut problems = undecodable(env, |name| !guards(name));
         problems.append(&mut reader.problems);
         warnings.extend(old_names(env));
 
         let mut shown = auth_reader.shown;
+        shown.append(&mut keys_reader.shown);
         shown.append(&mut reader.shown);
         shown.append(&mut http_reader.shown);
         Self {
             auth,
+            api_keys,
             backend,
             limits,
             log,
@@ -146,24 +160,34 @@ impl Config {
 fn read_auth(
     reader: &mut Reader<'_>,
     env: &Environment,
-    file_problems: Vec<Problem>,
+    mut structural: Vec<Problem>,
+    api_keys: &ApiKeysConfig,
 ) -> (AuthSetting, Vec<Warning>) {
-    let mut structural = file_problems;
-    structural.extend(undecodable(env, |name| name.starts_with(OAUTH2_PREFIX)));
+    structural.extend(undecodable(env, guards));
     structural.extend(unknown_names(env));
 
     let enabled = reader.read(&setting::OAUTH2_ENABLED, parse::boolean);
     // A value that is no boolean was given by somebody who wanted something: read on as if it said true.
     let switched_on = enabled.unwrap_or(true);
     let switched_off = !switched_on && reader.is_given(&setting::OAUTH2_ENABLED);
-    let auth = auth::read(reader, enabled == Some(true));
+    let auth = auth::read(reader, enabled == Some(true), switched_on, api_keys.file.clone());
     let problems = std::mem::take(&mut reader.problems);
 
-    if !structural.is_empty() || (!problems.is_empty() && !switched_off) {
+    if !structural.is_empty() || (!problems.is_empty() && (!switched_off || api_keys.file.is_some())) {
         structural.extend(problems);
         return (AuthSetting::Misconfigured(structural.into()), Vec::new());
     }
     match auth {
+        Some(auth) if auth.api_keys.is_some() && !switched_on => {
+            let warning = only_api_keys(reader).filter(|_| !switched_off);
+            (AuthSetting::Enabled(Box::new(auth)), warning.into_iter().collect())
+        }
+        // Nothing that was asked to be guarded is left open, whatever kept the rules from being read.
+        None if api_keys.file.is_some() => {
+            let problem =
+                Problem::new(setting::API_KEYS_FILE.env, "is set, but a setting it needs is missing");
+            (AuthSetting::Misconfigured(vec![problem].into()), Vec::new())
+        }
         Some(auth) if switched_on => {
             let mut warnings = checks_off(&auth);
             warnings.extend(auth.issuers.iter().filter_map(IssuerConfig::warning));
@@ -202,11 +226,25 @@ fn not_enabled(reader: &Reader<'_>) -> Option<Warning> {
     (!given.is_empty()).then_some(Warning::NotEnabled(given))
 }
 
+/// What is given and has no meaning where only API keys are let in.
+fn only_api_keys(reader: &Reader<'_>) -> Option<Warning> {
+    let of_tokens = [&setting::OAUTH2_ISSUER_URL, &setting::OAUTH2_AUDIENCE, &setting::OAUTH2_JWKS_URL];
+    let given: Vec<String> = of_tokens
+        .into_iter()
+        .filter(|setting| reader.is_given(setting))
+        .map(|setting| reader.place(setting))
+        .chain((reader.issuer_tables() > 0).then(|| format!("oauth2.{}", issuers::KEY)))
+        .collect();
+    (!given.is_empty()).then_some(Warning::OnlyApiKeys(given))
+}
+
 fn unknown_names(env: &Environment) -> Vec<Problem> {
-    env.names_under(OAUTH2_PREFIX)
+    GUARDING_PREFIXES
+        .into_iter()
+        .flat_map(|prefix| env.names_under(prefix))
         .filter(|(name, _)| Setting::by_env(name).is_none())
         .map(|(name, set_as)| {
-            let known = setting::ALL.iter().filter(|setting| setting.is_oauth2()).map(|setting| setting.env);
+            let known = setting::ALL.iter().filter(|setting| setting.guards()).map(|setting| setting.env);
             let hint = setting::nearest(&name, known)
                 .map_or_else(|| "unset it".to_owned(), |near| format!("did you mean {near}?"));
             Problem::new(set_as, "is not a setting").hint(hint)
@@ -217,7 +255,7 @@ fn unknown_names(env: &Environment) -> Vec<Problem> {
 fn undecodable(env: &Environment, concerned: impl Fn(&str) -> bool) -> Vec<Problem> {
     env.not_utf8()
         .into_iter()
-        .filter(|(name, _)| concerned(name) && (name.starts_with(OAUTH2_PREFIX) || is_known(name)))
+        .filter(|(name, _)| concerned(name) && (guards(name) || is_known(name)))
         .map(|(_, set_as)| Problem::new(set_as, "is not UTF-8 text"))
         .collect()
 }
@@ -230,7 +268,13 @@ fn is_known(name: &str) -> bool {
     Setting::by_env(name).is_some() || LOCATION_NAMES.contains(&name)
 }
 
-const OAUTH2_PREFIX: &str = "M4_OAUTH2_";
+/// Whether a variable of this name says, or was meant to say, who is let in.
+fn guards(name: &str) -> bool {
+    GUARDING_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// The second without its last letter: `M4_API_KEY_FILE` is a slip that must not leave the data open.
+const GUARDING_PREFIXES: [&str; 2] = ["M4_OAUTH2_", "M4_API_KEY"];
 
 /// Names that only the environment can give, because they say where the file is.
 const LOCATION_NAMES: [&str; 2] = ["M4_CONFIG", "M4_HOME"];

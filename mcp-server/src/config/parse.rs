@@ -63,6 +63,11 @@ pub(crate) fn duration(raw: &Raw, least: Duration, most: Duration) -> Result<Dur
     within(seconds, least.as_secs(), most.as_secs(), "seconds").map(Duration::from_secs)
 }
 
+/// The duration that `text` says, by the rules of every duration in the settings: `90d`, `1h30m`, `3600`.
+pub fn duration_of(text: &str) -> Option<Duration> {
+    seconds(text).map(Duration::from_secs)
+}
+
 /// A whole number from `least` to `most`.
 pub(crate) fn count(raw: &Raw, least: u64, most: u64) -> Result<u64, Invalid> {
     let text = text(raw)?;

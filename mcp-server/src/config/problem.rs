@@ -123,6 +123,8 @@ pub enum Warning {
     IdTokens(String),
     /// These OAuth2 settings are given, but OAuth2 is not enabled.
     NotEnabled(Vec<String>),
+    /// These settings say which tokens are let in, but only API keys are.
+    OnlyApiKeys(Vec<String>),
     /// OAuth2 is switched off explicitly, so this mistake has no effect yet.
     Dormant(Problem),
 }
@@ -149,6 +151,14 @@ impl fmt::Display for Warning {
                 write!(
                     f,
                     "{} {verb} set, but M4_OAUTH2_ENABLED is not true: data is served without authentication",
+                    names.join(", ")
+                )
+            }
+            Self::OnlyApiKeys(names) => {
+                let verb = if names.len() == 1 { "is" } else { "are" };
+                write!(
+                    f,
+                    "{} {verb} set, but M4_OAUTH2_ENABLED is not true: only API keys are let in, and no access token",
                     names.join(", ")
                 )
             }

@@ -73,6 +73,15 @@ impl<'a> Reader<'a> {
         self.read_at(Place::Top, setting, parse)
     }
 
+    /// The parsed value of a setting that is read elsewhere; `None` also where it cannot be used.
+    pub(crate) fn peek<T>(
+        &self,
+        setting: &'static Setting,
+        parse: impl FnOnce(&Raw) -> Result<T, Invalid>,
+    ) -> Option<T> {
+        self.layers.find(setting).and_then(|(raw, _)| parse(&raw).ok())
+    }
+
     /// [`Self::read`] for a place. An issuer's table inherits what it leaves out; a problem with an inherited value was
     /// noted where it stands.
     pub(crate) fn read_at<T>(

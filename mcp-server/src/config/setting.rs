@@ -35,6 +35,11 @@ impl Setting {
     pub fn is_oauth2(&self) -> bool {
         self.section() == "oauth2"
     }
+
+    /// Whether it says who is let in, so that a mistake shuts the gate: OAuth2's settings and those of API keys.
+    pub fn guards(&self) -> bool {
+        self.is_oauth2() || self.section() == "api_keys"
+    }
 }
 
 /// The candidate most like `name`, if one is near enough to be what was meant.
@@ -130,6 +135,9 @@ settings! {
         "A command that prints the caller's access token.";
     OAUTH2_DEBUG = "oauth2.debug", "M4_OAUTH2_DEBUG", Some("false"), false,
         "Whether validation, key fetches and rate limiting are logged in detail.";
+
+    API_KEYS_FILE = "api_keys.file", "M4_API_KEYS_FILE", None, false,
+        "A file of API keys (`m4 keys`) that are admitted beside access tokens, or alone while OAuth2 is off.";
 
     BACKEND = "backend.name", "M4_BACKEND", Some("duckdb"), false,
         "Which engine answers queries: `duckdb` or `bigquery`.";

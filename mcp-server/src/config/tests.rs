@@ -338,6 +338,9 @@ const MISTAKES: &[(&str, &str)] = &[
     ("M4_OAUTH2_TOKEN", " "),
     ("M4_OAUTH2_DEBUG", "verbose"),
     ("M4_OAUTH2_UNHEARD_OF", "1"),
+    ("M4_API_KEYS_FILE", " "),
+    ("M4_API_KEYS_UNHEARD_OF", "1"),
 ];
 
+mod api_keys;
 mod issuers;

@@ -4,6 +4,7 @@
 //! authenticates before it, and [`Gate::authenticate`] alone is for transports that ask twice. It joins the pure
 //! decisions of `auth-core` with this process's clocks and with the task that fetches keys.
 
+mod api_keys;
 pub mod clock;
 mod driver;
 pub mod introspection;
@@ -14,21 +15,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth_core::algorithm::Algorithm;
+use auth_core::api_key::{ApiKeys, Shape};
 pub use auth_core::authenticator::{Authenticated, Credential, Granted};
 use auth_core::authenticator::{Authenticator, Decision, NeedsKeys, Refused};
 use auth_core::introspection::{Lookup, OpaqueToken};
 use auth_core::jwks::{FetchFailed, KeyLookup, KeyQuery, KeySnapshot};
-use auth_core::rejection::Rejection;
+use auth_core::rejection::{ApiKeyRejection, Malformed, Rejection};
 use auth_core::scope::Access;
 use auth_core::secret::Secret;
 use auth_core::time::Now;
 
+use self::api_keys::ApiKeyStore;
 use self::clock::Clock;
 use self::driver::KeyDriver;
 use self::introspection::IntrospectionClient;
 pub use self::setup::{fetch_keys, policies, unsupported};
 use crate::audit;
-use crate::config::{AuthSetting, Config};
+use crate::config::{ApiKeyRules, AuthSetting, Config};
 use crate::error::Explain as _;
 
 /// Decides who may do what.
@@ -37,6 +40,8 @@ pub struct Gate {
     authenticator: Authenticator,
     /// One per issuer, in the authenticator's order.
     issuers: Vec<IssuerDriver>,
+    /// `None` where no API key is admitted.
+    api_keys: Option<ApiKeyStore>,
     clock: Clock,
 }
 
@@ -53,18 +58,19 @@ impl Gate {
     /// Must be called on a runtime: an enabled gate starts the task that fetches keys.
     pub fn new(config: &Config) -> Self {
         let clock = Clock::start();
-        let closed = |detail: String, hint: Option<String>| Self {
-            authenticator: Authenticator::misconfigured(detail, hint),
-            issuers: Vec::new(),
-            clock,
+        let without_issuers =
+            |authenticator| Self { authenticator, issuers: Vec::new(), api_keys: None, clock };
+        let closed = |detail: String, hint: Option<String>| {
+            without_issuers(Authenticator::misconfigured(detail, hint))
         };
         match &config.auth {
             AuthSetting::Misconfigured(errors) => closed(errors.for_callers(), errors.hint()),
-            AuthSetting::Disabled => {
-                Self { authenticator: Authenticator::open(), issuers: Vec::new(), clock }
-            }
+            AuthSetting::Disabled => without_issuers(Authenticator::open()),
             AuthSetting::Enabled(auth) => match setup::protected(auth, clock) {
-                Ok((authenticator, issuers)) => Self { authenticator, issuers, clock },
+                Ok((authenticator, issuers)) => {
+                    let store = |rules: &ApiKeyRules| ApiKeyStore::open(rules.file.clone(), clock.now());
+                    Self { authenticator, issuers, api_keys: auth.api_keys.as_ref().map(store), clock }
+                }
                 Err(detail) => closed(detail, None),
             },
         }
@@ -105,9 +111,16 @@ impl Gate {
         refused.rejection
     }
 
-    /// Whether `token` was verified a moment ago and still stands.
+    /// Whether `token` was verified a moment ago and still stands, or is an API key.
     pub fn knows(&self, token: &str) -> bool {
-        self.authenticator.knows(token, |issuer| self.keys_of(issuer), self.now())
+        let now = self.now();
+        let is_api_key = || {
+            let keys = self.api_keys.as_ref().and_then(|store| store.current(now).ok());
+            keys.is_some_and(|keys| {
+                self.authenticator.authenticate_api_key(&keys, Credential::Bearer(token), now).is_ok()
+            })
+        };
+        self.authenticator.knows(token, |issuer| self.keys_of(issuer), now) || is_api_key()
     }
 
     /// This moment, by the clock that decisions are made by.
@@ -139,6 +152,33 @@ impl Gate {
     }
 
     async fn genuine(&self, credential: Credential<'_>) -> Result<Authenticated, Refused> {
+        let (Some(store), Some(text)) = (&self.api_keys, credential.token()) else {
+            return self.genuine_token(credential).await;
+        };
+        let now = self.clock.now();
+        let by_key = |keys: Arc<ApiKeys>| self.authenticator.authenticate_api_key(&keys, credential, now);
+        match Shape::of(text)? {
+            Shape::ApiKey => by_key(store.current(now)?),
+            Shape::Jwt => self.genuine_token(credential).await,
+            // A key in the operator's own words, or a token that its issuer has to be asked about: keys first, so that no
+            // issuer ever sees one.
+            Shape::Opaque => match store.current(now).map(by_key) {
+                Ok(Err(refused)) if is_unknown_key(&refused.rejection) => {
+                    self.genuine_token(credential).await
+                }
+                Ok(outcome) => outcome,
+                Err(unavailable) => self.genuine_token(credential).await.map_err(|refused| {
+                    let may_be_a_key = matches!(
+                        refused.rejection,
+                        Rejection::Malformed(Malformed::NotThreeParts { .. }) | Rejection::InvalidApiKey(_)
+                    );
+                    if may_be_a_key { unavailable.into() } else { refused }
+                }),
+            },
+        }
+    }
+
+    async fn genuine_token(&self, credential: Credential<'_>) -> Result<Authenticated, Refused> {
         // Keys can be replaced between the answer and the next decision, hardly twice in a row.
         for _ in 0..ATTEMPTS {
             match self.authenticator.authenticate(credential, |issuer| self.keys_of(issuer), self.now()) {
@@ -179,6 +219,10 @@ impl Gate {
         };
         self.authenticator.authenticate_introspected(issuer, &claims, credential, self.now())
     }
+}
+
+fn is_unknown_key(rejection: &Rejection) -> bool {
+    matches!(rejection, Rejection::InvalidApiKey(ApiKeyRejection::Unknown))
 }
 
 /// Decisions per call before giving up on keys that keep changing.

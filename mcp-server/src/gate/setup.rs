@@ -62,7 +62,13 @@ pub(super) fn protected(
         let keys = KeyDriver::spawn(KeyLifecycle::new(settings), source, move || clock.now());
         IssuerDriver { keys, introspection }
     };
-    Ok((Authenticator::protected(policies(auth), limiter), ways.into_iter().map(drive).collect()))
+    let authenticator = match &auth.api_keys {
+        None => Authenticator::protected(policies(auth), limiter),
+        Some(rules) => {
+            Authenticator::protected_with_api_keys(policies(auth), Arc::new(rules.scopes.clone()), limiter)
+        }
+    };
+    Ok((authenticator, ways.into_iter().map(drive).collect()))
 }
 
 fn introspection(

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use auth_core::rejection::Rejection;
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ pub(super) type Body = UnsyncBoxBody<Bytes, Infallible>;
 /// A response of this server.
 pub(super) type Response = http::Response<Body>;
 
-/// A JSON document. Nobody on the way may keep it, unless the caller says otherwise.
+/// A JSON document.
 pub(super) fn json(status: StatusCode, document: &Value) -> Response {
     let mut response = with_body(status, Bytes::from(document.to_string()));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -106,7 +106,6 @@ pub(super) fn rpc_error(status: StatusCode, id: &Value, code: i32, message: &str
 fn with_body(status: StatusCode, bytes: Bytes) -> Response {
     let mut response = http::Response::new(Full::new(bytes).boxed_unsync());
     *response.status_mut() = status;
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
@@ -123,11 +122,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_refusal_says_what_is_wrong_and_what_to_do_and_is_kept_by_nobody() {
+    async fn a_refusal_says_what_is_wrong_and_what_to_do() {
         let response = refusal(&Rejection::RateLimited { retry_after: Duration::from_secs(7) });
         assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
         assert_eq!(response.headers()[RETRY_AFTER], "7");
-        assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
         let body = response.into_body().collect().await.unwrap().to_bytes();
         let body: Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(body["error"], "rate_limited");

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use http::header::ORIGIN;
+use http::header::{CACHE_CONTROL, ORIGIN, X_CONTENT_TYPE_OPTIONS};
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
 use hyper::body::Incoming;
@@ -63,7 +63,10 @@ impl<S: Served> App<S> {
             answer::error(StatusCode::NOT_FOUND, "not_found", "There is nothing at this path", hint)
         };
         cors::expose(&mut response, origin.as_ref());
-        response.headers_mut().insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+        let headers = response.headers_mut();
+        // What one caller may see is kept for nobody (RFC 6750 §5.3), whoever wrote the answer.
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         response
     }
 
@@ -101,7 +104,7 @@ impl<S: Served> App<S> {
                 self.endpoint.serve(&self.service, &caller, owner, permit, parts.clone(), body).await;
             match served {
                 Ok(mut response) => {
-                    front.add_nonce(&mut response, &presented, &self.guard, &gate);
+                    Front::add_nonce(&mut response, &presented, &self.guard, &gate);
                     response
                 }
                 Err(rejection) => front.refuse(&rejection, &presented, host, &self.guard, &gate),

@@ -82,30 +82,26 @@ impl Front {
         }
         let metadata_url = (!self.issuers.is_empty()).then(|| self.site.metadata_url(host));
         let challenge = Challenge::new(rejection, &self.least, metadata_url);
-        let bearer = (!guard.requires_dpop()).then(|| challenge.bearer());
-        let dpop = guard.dpop().map(|dpop| challenge.dpop(&dpop.settings().algorithms));
-        // The scheme that was tried comes first: not every client reads past the first challenge.
+        let bearer = || (!guard.requires_dpop()).then(|| challenge.bearer());
+        let dpop = || guard.dpop().map(|dpop| challenge.dpop(&dpop.settings().algorithms));
+        // Who used a scheme is answered in it, unless it is the wrong one for this token.
+        let needs_proof = guard.requires_dpop() || matches!(rejection, Rejection::SenderConstrained);
         let challenges = match presented {
-            Presented::Dpop { .. } => [dpop, bearer],
-            Presented::Bearer(_) | Presented::Nothing => [bearer, dpop],
+            Presented::Dpop { .. } if guard.dpop().is_some() => [dpop(), None],
+            Presented::Bearer(_) if !needs_proof => [bearer(), None],
+            _ => [bearer(), dpop()],
         };
         for challenge in challenges.into_iter().flatten() {
             if let Ok(value) = HeaderValue::try_from(challenge) {
                 response.headers_mut().append(WWW_AUTHENTICATE, value);
             }
         }
-        self.add_nonce(&mut response, presented, guard, gate);
+        Self::add_nonce(&mut response, presented, guard, gate);
         response
     }
 
     /// Gives a client that uses proofs the nonce for its next one (RFC 9449 §8.2).
-    pub(super) fn add_nonce(
-        &self,
-        response: &mut Response,
-        presented: &Presented,
-        guard: &Guard,
-        gate: &Gate,
-    ) {
+    pub(super) fn add_nonce(response: &mut Response, presented: &Presented, guard: &Guard, gate: &Gate) {
         let uses_proofs = matches!(presented, Presented::Dpop { .. }) || guard.requires_dpop();
         let nonce = guard.dpop().filter(|_| uses_proofs).and_then(|dpop| dpop.nonce(gate.now().wall));
         if let Some(value) = nonce.and_then(|nonce| HeaderValue::try_from(nonce).ok()) {

@@ -9,6 +9,7 @@ use auth_core::dpop::{
 use auth_core::limit::{DEFAULT_CAPACITY, FailedAuthLimiter, PeerKey};
 use auth_core::rejection::Rejection;
 use auth_core::secret::Secret;
+use auth_core::time::UnixTime;
 use http::Method;
 
 use super::presented::Presented;
@@ -106,7 +107,7 @@ impl Guard {
     ) -> Result<Authenticated, Rejection> {
         match (presented, &self.dpop) {
             (Presented::Dpop { token, proof }, Some(verifier)) => {
-                let proof = self.proof(verifier, token, proof, asked, gate);
+                let proof = held(verifier, token, proof, asked, gate.now().wall);
                 let proof = proof.map_err(|rejection| gate.turn_away(rejection.into()))?;
                 gate.authenticate(Credential::Dpop { token: token.expose(), proof: &proof }).await
             }
@@ -122,21 +123,21 @@ impl Guard {
             }
         }
     }
+}
 
-    fn proof(
-        &self,
-        verifier: &DpopVerifier,
-        token: &Secret,
-        proof: &Result<String, DpopRejection>,
-        asked: Asked<'_>,
-        gate: &Gate,
-    ) -> Result<DpopBound, DpopRejection> {
-        let proof = proof.as_deref().map_err(Clone::clone)?;
-        let url = TargetUri::parse(asked.url).map_err(|reason| DpopRejection::InvalidUrl { reason })?;
-        let request =
-            DpopRequest { proof, method: asked.method.as_str(), url: &url, access_token: token.expose() };
-        verifier.verify(&request, gate.now().wall)
-    }
+/// The proof of a request, if it holds.
+fn held(
+    verifier: &DpopVerifier,
+    token: &Secret,
+    proof: &Result<String, DpopRejection>,
+    asked: Asked<'_>,
+    wall: UnixTime,
+) -> Result<DpopBound, DpopRejection> {
+    let proof = proof.as_deref().map_err(Clone::clone)?;
+    let url = TargetUri::parse(asked.url).map_err(|reason| DpopRejection::InvalidUrl { reason })?;
+    let request =
+        DpopRequest { proof, method: asked.method.as_str(), url: &url, access_token: token.expose() };
+    verifier.verify(&request, wall)
 }
 
 impl Presented {

@@ -40,12 +40,12 @@ pub(super) fn report(method: &Method, checks: &[Check]) -> Response {
         return answer::method_not_allowed("GET, HEAD");
     }
     let passed = checks.iter().all(|check| check.passed);
-    let states: Map<String, Value> = checks
+    let outcomes: Map<String, Value> = checks
         .iter()
         .map(|check| (check.name.to_owned(), json!(if check.passed { "ok" } else { "failed" })))
         .collect();
     let status = if passed { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    answer::json(status, &json!({ "status": if passed { "ok" } else { "failed" }, "checks": states }))
+    answer::json(status, &json!({ "status": if passed { "ok" } else { "failed" }, "checks": outcomes }))
 }
 
 #[cfg(test)]

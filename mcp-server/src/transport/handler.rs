@@ -116,7 +116,8 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
         let Some(call) = resources::call(&request.uri) else {
-            return Err(ErrorData::resource_not_found("Resource not found", None));
+            let which = serde_json::json!({ "uri": request.uri });
+            return Err(ErrorData::resource_not_found("Resource not found", Some(which)));
         };
         match self.run(&call, &context).await? {
             Ok(output) => Ok(resources::contents(&request.uri, &output).into()),

@@ -17,7 +17,7 @@ use crate::tools::{Call, Toolbox, resources};
 
 /// Serves until the process is told to stop; on SIGHUP `load` gives the configuration to go on with.
 ///
-/// Prints the URL of the endpoint on stdout once it listens.
+/// Prints the URL at which it listens on stdout.
 pub async fn serve(config: &Config, http: &HttpConfig, load: impl Fn() -> Config) -> Result<(), HttpError> {
     let tools = Tools(Arc::new(ArcSwap::from_pointee(Toolbox::new(config))));
     let server = Server::bind(tools.clone(), config, http).await?;
@@ -57,17 +57,17 @@ fn reload(config: &Config, tools: &Tools, control: &Control<Tools>) {
 
 fn announce(config: &Config, http: &HttpConfig, server: &Server<Tools>) {
     let scheme = if http.tls.is_some() { "https" } else { "http" };
-    let own = format!("{scheme}://{}", server.address());
-    let base = http.public_url.as_ref().map_or(own.as_str(), |url| url.as_str().trim_end_matches('/'));
-    let url = format!("{base}/mcp");
-    tracing::info!(target: "m4::http", "MCP is served at {url}");
+    let own = format!("{scheme}://{}/mcp", server.address());
+    let public = http.public_url.as_ref().map(|url| format!("{}/mcp", url.as_str().trim_end_matches('/')));
+    let url = public.as_ref().unwrap_or(&own);
+    tracing::info!(target: "m4::http", address = %server.address(), "MCP is served at {url}");
     // Whoever started the server may have closed stdout; that does not keep it from serving.
-    let _ = writeln!(std::io::stdout(), "{url}");
+    let _ = writeln!(std::io::stdout(), "{own}");
     if let AuthSetting::Enabled(auth) = &config.auth
         && !auth
             .issuers
             .iter()
-            .any(|issuer| issuer.audiences.iter().any(|audience| audience.trim_end_matches('/') == url))
+            .any(|issuer| issuer.audiences.iter().any(|audience| audience.trim_end_matches('/') == *url))
     {
         tracing::info!(
             target: "m4::config",

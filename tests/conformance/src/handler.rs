@@ -5,14 +5,18 @@ use std::collections::BTreeSet;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use axum::http::request::Parts;
+use mcp_server::gate::Granted;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, ErrorData,
-    GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult,
-    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
-    ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig, SetLevelRequestParams,
-    SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams,
+    CallToolRequestParams, CallToolResponse, CancelTaskParams, CompleteRequestParams, CompleteResult,
+    ErrorData, GetPromptRequestParams, GetPromptResponse, GetTaskParams, GetTaskResult, Implementation,
+    ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
+    PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities,
+    ServerConfig, SetLevelRequestParams, SubscribeRequestParams, SubscriptionFilter, Tool,
+    UnsubscribeRequestParams, UpdateTaskParams,
 };
 use rmcp::service::{RequestContext, SubscriptionContext};
+use rmcp::task_manager::TaskManager;
 use rmcp::{RoleServer, ServerHandler};
 
 use crate::changes::{Changes, Seen};
@@ -25,6 +29,7 @@ use crate::{prompts, resources, tools};
 pub(crate) struct Fixtures {
     changes: Changes,
     seal: Arc<Seal>,
+    tasks: TaskManager,
 }
 
 /// Serves one session, or one request.
@@ -33,13 +38,14 @@ pub(crate) struct Handler {
     pub(crate) changes: Changes,
     pub(crate) seal: Arc<Seal>,
     pub(crate) log: Arc<Threshold>,
+    pub(crate) tasks: TaskManager,
     seen: Seen,
     watched: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl Fixtures {
     pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self { changes: Changes::default(), seal: Arc::new(Seal::random()?) })
+        Ok(Self { changes: Changes::default(), seal: Arc::new(Seal::random()?), tasks: TaskManager::new() })
     }
 
     pub(crate) fn handler(&self) -> Handler {
@@ -47,6 +53,7 @@ impl Fixtures {
             changes: self.changes.clone(),
             seal: self.seal.clone(),
             log: Arc::default(),
+            tasks: self.tasks.clone(),
             seen: self.changes.seen(),
             watched: Arc::default(),
         }
@@ -70,6 +77,7 @@ impl ServerHandler for Handler {
             .enable_resources_subscribe()
             .enable_tools()
             .enable_tool_list_changed()
+            .enable_tasks()
             .build();
         ServerConfig::new(capabilities)
             .with_server_info(Implementation::new("m4-conformance", env!("CARGO_PKG_VERSION")))
@@ -92,6 +100,11 @@ impl ServerHandler for Handler {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
+        // What the gate said yes to comes with the request, on either of the stack's ways.
+        let parts = context.extensions.get::<Parts>();
+        if parts.and_then(|parts| parts.extensions.get::<Granted>()).is_none() {
+            return Err(ErrorData::internal_error("The gate was not asked about this call", None));
+        }
         tools::call(self, request, &context).await
     }
 
@@ -171,6 +184,30 @@ impl ServerHandler for Handler {
             return Ok(());
         }
         Err(ErrorData::invalid_params("This session does not watch that resource", None))
+    }
+
+    async fn get_task(
+        &self,
+        request: GetTaskParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<GetTaskResult, ErrorData> {
+        Ok(GetTaskResult::new(self.tasks.get_task(&request.task_id)?))
+    }
+
+    async fn update_task(
+        &self,
+        request: UpdateTaskParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.tasks.update_task(&request.task_id, request.input_responses)
+    }
+
+    async fn cancel_task(
+        &self,
+        request: CancelTaskParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.tasks.cancel_task(&request.task_id)
     }
 
     fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {

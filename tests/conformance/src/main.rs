@@ -7,6 +7,7 @@ mod asking;
 mod changes;
 mod content;
 mod handler;
+mod jobs;
 mod log;
 mod prompts;
 mod proxy;
@@ -20,7 +21,7 @@ use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use serde_json::json;
 use tokio::net::TcpListener;
 
@@ -34,12 +35,13 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serves the fixtures at /mcp.
-    Serve(Listen),
+    /// Serves the fixtures at /mcp, configured by the same `M4_*` variables as m4-mcp-server.
+    Serve,
     /// Passes every request on with a bearer token, which the suite cannot send.
     Proxy {
-        #[command(flatten)]
-        listen: Listen,
+        /// Port on 127.0.0.1; 0 takes a free one.
+        #[arg(long, default_value_t = 0)]
+        port: u16,
         /// Address and port of the server.
         #[arg(long, value_name = "ADDRESS")]
         to: SocketAddr,
@@ -47,13 +49,6 @@ enum Command {
         #[arg(long, value_name = "TOKEN")]
         bearer: String,
     },
-}
-
-#[derive(Debug, Args)]
-struct Listen {
-    /// Port on 127.0.0.1; 0 takes a free one.
-    #[arg(long, default_value_t = 0)]
-    port: u16,
 }
 
 fn main() -> ExitCode {
@@ -70,26 +65,22 @@ fn main() -> ExitCode {
 fn run(command: Command) -> io::Result<()> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         match command {
-            Command::Serve(listen) => {
-                let fixtures = handler::Fixtures::new()?;
-                stack::serve(announced(&listen).await?, fixtures).await
-            }
-            Command::Proxy { listen, to, bearer } => {
+            Command::Serve => stack::serve(handler::Fixtures::new()?, announce).await,
+            Command::Proxy { port, to, bearer } => {
                 let target = proxy::Target::new(to, &bearer)?;
-                proxy::serve(announced(&listen).await?, target).await
+                let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+                announce(listener.local_addr()?)?;
+                proxy::serve(listener, target).await
             }
         }
     })
 }
 
-async fn announced(listen: &Listen) -> io::Result<TcpListener> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, listen.port)).await?;
-    let address = listener.local_addr()?;
+fn announce(address: SocketAddr) -> io::Result<()> {
     let line = json!({ "address": address.to_string(), "url": format!("http://{address}/mcp") });
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{line}")?;
-    stdout.flush()?;
-    Ok(listener)
+    stdout.flush()
 }
 
 #[cfg(test)]

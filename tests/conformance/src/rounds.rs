@@ -28,7 +28,7 @@ pub(crate) fn call(
         "request_state" | "tampered_state" => round.confirmation(),
         "multiple_inputs" => round.multiple_inputs(),
         "multi_round" => round.multi_round(),
-        "capabilities" => round.capabilities(context.client_capabilities().unwrap_or_default()),
+        "capabilities" => round.capabilities(&context.client_capabilities().unwrap_or_default()),
         _ => Err(ErrorData::invalid_params("Unknown tool", None)),
     }
 }
@@ -100,14 +100,14 @@ struct Round<'a> {
 impl Round<'_> {
     fn elicitation(&self) -> Result<CallToolResponse, ErrorData> {
         match self.text("user_name", "name") {
-            Some(name) => said(format!("Hello, {name}!")),
+            Some(name) => Ok(said(format!("Hello, {name}!"))),
             None => Ok(ask(json!({ "user_name": ask_name() }), None)?.into()),
         }
     }
 
     fn sampling(&self) -> Result<CallToolResponse, ErrorData> {
         match self.sampled("capital_question") {
-            Some(text) => said(format!("The model says: {text}")),
+            Some(text) => Ok(said(format!("The model says: {text}"))),
             None => {
                 let question = sample("What is the capital of France?", 100);
                 Ok(ask(json!({ "capital_question": question }), None)?.into())
@@ -117,7 +117,7 @@ impl Round<'_> {
 
     fn list_roots(&self) -> Result<CallToolResponse, ErrorData> {
         match self.roots("client_roots") {
-            Some(roots) => said(format!("The roots are: {}", roots.join(", "))),
+            Some(roots) => Ok(said(format!("The roots are: {}", roots.join(", ")))),
             None => Ok(ask(json!({ "client_roots": ask_roots() }), None)?.into()),
         }
     }
@@ -125,7 +125,7 @@ impl Round<'_> {
     fn confirmation(&self) -> Result<CallToolResponse, ErrorData> {
         let confirmed = accepted(self.answers, "confirm", "ok") == Some(&Value::Bool(true));
         match self.state.as_deref() {
-            Some(WAITING) if confirmed => said("state-ok"),
+            Some(WAITING) if confirmed => Ok(said("state-ok")),
             _ => self.ask(&json!({ "confirm": form("Go on?", "ok", "boolean") }), WAITING),
         }
     }
@@ -134,7 +134,7 @@ impl Round<'_> {
         let answers = (self.text("user_name", "name"), self.sampled("greeting"), self.roots("client_roots"));
         match (self.state.as_deref(), answers) {
             (Some(WAITING), (Some(name), Some(greeting), Some(roots))) => {
-                said(format!("{greeting} {name} has {} roots.", roots.len()))
+                Ok(said(format!("{greeting} {name} has {} roots.", roots.len())))
             }
             _ => self.ask(
                 &json!({
@@ -151,7 +151,7 @@ impl Round<'_> {
         let state = self.state.as_deref().unwrap_or_default();
         if let Some(name) = state.strip_prefix(NAMED) {
             return match self.text("step2", "color") {
-                Some(color) => said(format!("{name} likes {color}.")),
+                Some(color) => Ok(said(format!("{name} likes {color}."))),
                 None => self.ask_color(state),
             };
         }
@@ -170,7 +170,7 @@ impl Round<'_> {
     }
 
     /// Asks only for what the client says it can do.
-    fn capabilities(&self, client: ClientCapabilities) -> Result<CallToolResponse, ErrorData> {
+    fn capabilities(&self, client: &ClientCapabilities) -> Result<CallToolResponse, ErrorData> {
         let offers = [
             (client.elicitation.is_some(), "user_name", ask_name()),
             (client.sampling.is_some(), "greeting", sample("Write a greeting", 50)),
@@ -182,7 +182,7 @@ impl Round<'_> {
             .map(|(_, key, question)| (key.to_owned(), question))
             .collect();
         let open = questions.keys().any(|key| !self.answers.is_some_and(|answers| answers.contains_key(key)));
-        if open { Ok(ask(questions.into(), None)?.into()) } else { said("There is nothing left to ask.") }
+        if open { Ok(ask(questions.into(), None)?.into()) } else { Ok(said("There is nothing left to ask.")) }
     }
 
     fn ask(&self, questions: &Value, state: &str) -> Result<CallToolResponse, ErrorData> {
@@ -208,8 +208,8 @@ impl Round<'_> {
     }
 }
 
-fn said(text: impl Into<String>) -> Result<CallToolResponse, ErrorData> {
-    Ok(CallToolResult::success(vec![ContentBlock::text(text)]).into())
+fn said(text: impl Into<String>) -> CallToolResponse {
+    CallToolResult::success(vec![ContentBlock::text(text)]).into()
 }
 
 fn ask_name() -> Value {

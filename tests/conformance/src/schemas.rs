@@ -17,6 +17,17 @@ pub(crate) fn one_text(name: &str, description: &str) -> Value {
     })
 }
 
+/// How long to compute, and what.
+pub(crate) fn computation() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "seconds": { "type": "number", "description": "How long" },
+            "label": { "type": "string", "description": "What" },
+        },
+    })
+}
+
 /// A text that clients repeat in the header `Mcp-Param-Region` (SEP-2243).
 pub(crate) fn mirrored_header() -> Value {
     json!({

@@ -11,7 +11,7 @@ use rmcp::service::{RequestContext, ServiceError};
 use serde_json::{Value, json};
 
 use crate::handler::Handler;
-use crate::{asking, content, rounds, schemas};
+use crate::{asking, content, jobs, rounds, schemas};
 
 /// Every tool, in a fixed order. The suite calls the first one without arguments.
 pub(crate) fn definitions() -> Vec<Tool> {
@@ -24,6 +24,8 @@ pub(crate) fn definitions() -> Vec<Tool> {
         ),
         tool("test_elicitation", "Asks the user", schemas::one_text("message", "What to tell the user")),
         tool("test_x_mcp_header", "Takes an argument that is also a header", schemas::mirrored_header()),
+        tool("greet", "Greets", schemas::one_text("name", "Whom to greet")),
+        tool("slow_compute", "Takes as long as it is told to", schemas::computation()),
         tool("json_schema_2020_12_tool", "Takes what a rich schema allows", schemas::keywords()),
     ];
     plain.into_iter().chain(taking).collect()
@@ -55,11 +57,11 @@ pub(crate) async fn call(
         ]),
         "test_error_handling" => CallToolResult::error(vec![ContentBlock::text("This tool always fails.")]),
         "test_tool_with_logging" | "test_logging_tool" => {
-            log(handler, context).await.map_err(undelivered)?;
+            log(handler, context).await.map_err(|error| undelivered(&error))?;
             said("Three messages were logged, if the client wants them.")
         }
         "test_tool_with_progress" => {
-            progress(context).await.map_err(undelivered)?;
+            progress(context).await.map_err(|error| undelivered(&error))?;
             said("Progress was told, if the client wants it.")
         }
         "test_trigger_tool_change" => {
@@ -69,6 +71,11 @@ pub(crate) async fn call(
         "test_trigger_prompt_change" => {
             handler.changes.prompts();
             said("The list of prompts counts as changed.")
+        }
+        // A server may also break the stream off and answer on another (SEP-1699); rmcp's handlers cannot.
+        "test_reconnection" => {
+            tokio::time::sleep(PAUSE).await;
+            said("The answer came on the stream of the call.")
         }
         "test_missing_capability" => needs_sampling(context)?,
         "test_streaming_elicitation" => {
@@ -85,6 +92,8 @@ pub(crate) async fn call(
         "test_x_mcp_header" | "json_schema_2020_12_tool" => {
             said(format!("The arguments: {}", Value::from(arguments)))
         }
+        "greet" => said(format!("Hello, {}!", schemas::text(&arguments, "name")?)),
+        name if jobs::NAMES.contains(&name) => return jobs::call(&handler.tasks, &request, context).await,
         name if name.starts_with(rounds::PREFIX) => return rounds::call(&handler.seal, &request, context),
         _ => return Err(ErrorData::invalid_params("Unknown tool", None)),
     };
@@ -138,7 +147,7 @@ fn said(text: impl Into<String>) -> CallToolResult {
     CallToolResult::success(vec![ContentBlock::text(text)])
 }
 
-fn undelivered(error: ServiceError) -> ErrorData {
+fn undelivered(error: &ServiceError) -> ErrorData {
     ErrorData::internal_error(error.to_string(), None)
 }
 
@@ -146,7 +155,7 @@ fn undelivered(error: ServiceError) -> ErrorData {
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Tools without arguments.
-const PLAIN: [(&str, &str); 23] = [
+const PLAIN: [(&str, &str); 29] = [
     ("test_simple_text", "Answers with a text"),
     ("test_image_content", "Answers with a picture"),
     ("test_audio_content", "Answers with a sound"),
@@ -158,6 +167,7 @@ const PLAIN: [(&str, &str); 23] = [
     ("test_tool_with_progress", "Tells its progress"),
     ("test_trigger_tool_change", "Makes the list of tools count as changed"),
     ("test_trigger_prompt_change", "Makes the list of prompts count as changed"),
+    ("test_reconnection", "Answers after a while"),
     ("test_missing_capability", "Needs a client that offers sampling"),
     ("test_streaming_elicitation", "Asks for a word"),
     ("test_elicitation_sep1034_defaults", "Asks with defaults"),
@@ -170,6 +180,11 @@ const PLAIN: [(&str, &str); 23] = [
     ("test_input_required_result_multiple_inputs", "Asks three things at once"),
     ("test_input_required_result_multi_round", "Asks twice"),
     ("test_input_required_result_capabilities", "Asks what the client can answer"),
+    ("failing_job", "Is a task that fails"),
+    ("protocol_error_job", "Is a task that breaks"),
+    ("confirm_delete", "Is a task that asks to confirm"),
+    ("multi_input", "Is a task that asks two things at once"),
+    ("test_tool_with_task", "Asks for a name, then is a task"),
 ];
 
 #[cfg(test)]

@@ -5,14 +5,11 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::emptied;
 use crate::background::{Background, free_address};
 use crate::build::binary;
 use crate::environment;
 use crate::failure::{Failure, Outcome};
-use crate::workspace::output;
 
 /// The mock issuer, and a token of it.
 pub(super) struct Issuer {
@@ -43,50 +40,37 @@ impl Issuer {
 }
 
 impl Server {
-    /// Our own fixtures.
+    /// Our own fixtures, on the product's stack.
     pub(super) fn fixtures(binaries: &Path, folder: &Path, issuer: &Issuer) -> Outcome<Self> {
-        let name = "fixtures";
         let mut command = Command::new(binary(binaries, FIXTURES));
         command.arg("serve");
-        configure(&mut command, &folder.join(name).join("home"), issuer)?;
-        let log = folder.join(format!("{name}.log"));
-        let (running, said) = Background::announced(&mut command, &log)?;
-        let address = address(&said, "address")?;
-        if FIXTURES_ARE_GUARDED {
-            expect_refusal(name, address)?;
-        }
-        Self::behind_proxy(name, running, address, binaries, folder, issuer)
+        Self::start("fixtures", command, binaries, folder, issuer)
     }
 
-    /// The product; `None` while it does not speak HTTP.
-    pub(super) fn product(binaries: &Path, folder: &Path, issuer: &Issuer) -> Outcome<Option<Self>> {
-        let program = binary(binaries, "m4-mcp-server");
-        let help = output(Command::new(&program).arg("--help"))?;
-        if !String::from_utf8_lossy(&help.stdout).contains("--http") {
-            return Ok(None);
-        }
+    /// The product.
+    pub(super) fn product(binaries: &Path, folder: &Path, issuer: &Issuer) -> Outcome<Self> {
         let name = "m4-mcp-server";
-        let address = free_address()?;
-        let mut command = Command::new(program);
-        command.args(["--http", &address.to_string()]);
-        configure(&mut command, &folder.join(name).join("home"), issuer)?;
-        let log = folder.join(format!("{name}.log"));
-        let running = Background::listening(&mut command, address, &log)?;
-        expect_refusal(name, address)?;
-        Self::behind_proxy(name, running, address, binaries, folder, issuer).map(Some)
+        Self::start(name, Command::new(binary(binaries, name)), binaries, folder, issuer)
     }
 
-    fn behind_proxy(
+    fn start(
         name: &str,
-        running: Background,
-        address: SocketAddr,
+        mut command: Command,
         binaries: &Path,
         folder: &Path,
         issuer: &Issuer,
     ) -> Outcome<Self> {
+        let (own, public) = (free_address()?, free_address()?);
+        configure(&mut command, &folder.join(name).join("home"), issuer)?;
+        command.env("M4_HTTP_LISTEN", own.to_string()).env("M4_HTTP_PUBLIC_URL", format!("http://{public}"));
+        let running = Background::listening(&mut command, own, &folder.join(format!("{name}.log")))?;
+        expect_refusal(name, own)?;
+
         let mut command = Command::new(binary(binaries, FIXTURES));
-        command.args(["proxy", "--to", &address.to_string(), "--bearer", &issuer.token]);
-        let (proxy, said) = Background::announced(&mut command, &folder.join("proxy.log"))?;
+        command.args(["proxy", "--to", &own.to_string(), "--bearer", &issuer.token]);
+        command.args(["--port", &public.port().to_string()]);
+        let log = folder.join(format!("{name}-proxy.log"));
+        let (proxy, said) = Background::announced(&mut command, &log)?;
         let url = said["url"].as_str().unwrap_or_default().to_owned();
         Ok(Self { name: name.to_owned(), url, _proxy: proxy, _running: running })
     }
@@ -138,17 +122,8 @@ fn expect_refusal(name: &str, address: SocketAddr) -> Outcome {
     }
 }
 
-fn address(said: &Value, key: &str) -> Outcome<SocketAddr> {
-    said[key].as_str().and_then(|text| text.parse().ok()).ok_or_else(|| {
-        Failure::new("the fixtures do not tell their address", "see tests/conformance/src/main.rs")
-    })
-}
-
 /// Serves the fixtures, and is the proxy.
 const FIXTURES: &str = "conformance-server";
-
-/// Whether the fixtures stand behind the product's gate (tests/conformance/src/stack.rs).
-const FIXTURES_ARE_GUARDED: bool = false;
 
 const SCOPES: &str = "read:mimic-data";
 

@@ -24,6 +24,12 @@ pub(super) fn run(args: &CheckArgs, rules: &Rules<'_>, printer: &Printer) -> Out
         TokenArg::Configured => rules.own_token()?,
     };
     let text = token.as_ref().map_or("", Secret::expose);
+    if rules.is_api_key(text) {
+        return Err(Failure::mendable(
+            "this is an API key, and only tokens are checked here",
+            "`m4 keys list` shows which keys there are, and until when",
+        ));
+    }
     let explanation = judge(text, args.offline, rules)?;
     let report = Report::of(text, &explanation, rules, args.offline);
     if args.json {

@@ -1,5 +1,6 @@
 //! What the gate is configured to judge by, as far as these commands need it.
 
+use auth_core::api_key::Shape;
 use auth_core::jwks::{FetchFailed, KeySet};
 use auth_core::policy::Policy;
 use auth_core::secret::Secret;
@@ -31,6 +32,12 @@ impl<'a> Rules<'a> {
             }
             AuthSetting::Misconfigured(errors) => return Err(errors.clone().into()),
         };
+        if !auth.admits_tokens() {
+            return Err(Failure::mendable(
+                "OAuth2 is disabled: only API keys are let in, and no token is looked at",
+                "`m4 keys list` shows the keys; to admit tokens too, set M4_OAUTH2_ENABLED to true",
+            ));
+        }
         if let Some(what) = gate::unsupported(auth) {
             return Err(Failure::mendable(what, "change that setting; until then nobody gets data"));
         }
@@ -53,6 +60,11 @@ impl<'a> Rules<'a> {
     /// The token of whoever runs this, from where the configuration says.
     pub(super) fn own_token(&self) -> Result<Option<Secret>, Failure> {
         Ok(TokenSource::from_config(self.auth).token()?)
+    }
+
+    /// Whether the gate takes this text for an API key, whatever is in it.
+    pub(super) fn is_api_key(&self, text: &str) -> bool {
+        self.auth.api_keys.is_some() && Shape::of(text) == Ok(Shape::ApiKey)
     }
 
     /// What the wall clock says.

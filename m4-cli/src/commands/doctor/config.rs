@@ -39,6 +39,9 @@ fn auth(config: &Config) -> Vec<Finding> {
                     .because("until this is mended nobody gets data")
                     .mend("change that setting"),
             ],
+            None if !auth.admits_tokens() => {
+                vec![Finding::ok("oauth2", "disabled: only API keys are let in")]
+            }
             None => auth.issuers.iter().map(accepted).collect(),
         },
         AuthSetting::Disabled => vec![Finding::ok("oauth2", "disabled: every caller is let in")],

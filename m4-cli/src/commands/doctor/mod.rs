@@ -1,5 +1,6 @@
 //! `m4 doctor`: what is wrong with this set-up, why, and what mends it.
 
+mod api_keys;
 mod config;
 mod datasets;
 mod finding;
@@ -38,6 +39,7 @@ pub(super) fn run(args: &DoctorArgs, env: &Environment, printer: &Printer) -> Ou
 fn findings(own: Option<&Path>, env: &Environment) -> Vec<Finding> {
     let config = Config::load(env, &Flags::new());
     let mut findings = config::check(&config);
+    findings.extend(api_keys::check(&config));
     findings.extend(datasets::check(&config));
     findings.extend(issuer::check(&config));
     findings.extend(token::check(&config));

@@ -12,7 +12,7 @@ use super::finding::Finding;
 pub(super) fn check(config: &Config) -> Vec<Finding> {
     let AuthSetting::Enabled(auth) = &config.auth else { return Vec::new() };
     let mut findings = vec![match TokenSource::from_config(auth).token() {
-        Ok(Some(_)) => Finding::ok("token", "an access token is configured"),
+        Ok(Some(_)) => Finding::ok("token", "an access token or API key is configured"),
         Ok(None) => Finding::warn("token", "no access token is configured")
             .because("calls on stdio and `m4 query` are refused without one")
             .mend("set M4_OAUTH2_TOKEN_FILE to a file that holds the token, or M4_OAUTH2_TOKEN to the token"),
