@@ -12,11 +12,12 @@ const CALLS_PER_TOKEN = 5;
 const PATIENCE = 120_000;
 
 const keys = []; // key ids in order of appearance
-const tally = { calls: 0, withoutIssuer: 0, tokens: 0, failed: 0, first: '' };
+const tally = { calls: 0, withoutIssuer: 0, tokens: 0, failed: 0, kinds: new Map(), first: '' };
 let done = false;
 
-function failed(why) {
+function failed(why, kind) {
   tally.failed += 1;
+  tally.kinds.set(kind, (tally.kinds.get(kind) ?? 0) + 1);
   tally.first ||= why;
   console.error(new Date().toISOString(), why);
 }
@@ -45,15 +46,17 @@ class Worker {
       : { name: 'execute_query', arguments: { sql_query: COUNT } };
     tally.calls += 1;
     if (this.wanting) tally.withoutIssuer += 1;
+    let kind = 'no answer';
     try {
       const { status, text } = await call(token, 'tools/call', tool);
+      kind = status;
       check(status === 200, `${status} ${text}`);
       const { result, error } = JSON.parse(text);
       check(result && !result.isError, `200 ${JSON.stringify(error ?? result)}`);
       if (tool.name === 'execute_query') counted(result);
       this.#succeeded(header(token));
     } catch (error) {
-      failed(`${tool.name}: ${error.message}`);
+      failed(`${tool.name}: ${error.message}`, kind);
     }
   }
 
@@ -67,7 +70,7 @@ class Worker {
 const workers = Array.from({ length: WORKERS }, () => new Worker());
 const running = Promise.all(workers.map((worker) => worker.run()));
 // Reported below as a step, not as an unhandled rejection.
-running.catch((error) => failed(error.message));
+running.catch((error) => failed(error.message, 'worker ended'));
 
 for (let number = 1; number <= KEYS_TO_SEE; number += 1) {
   await step(`under key ${number}`, async () => {
@@ -86,7 +89,8 @@ await step('no call failed', async () => {
   await running.catch(() => {});
   const { calls, failed, tokens, withoutIssuer } = tally;
   const summary = `${calls} calls, ${failed} failed, ${tokens} tokens, ${withoutIssuer} calls without the issuer`;
-  check(failed === 0, `${summary}; the first: ${tally.first}`);
+  const kinds = [...tally.kinds].map(([kind, count]) => `${count} × ${kind}`).join(', ');
+  check(failed === 0, `${summary} (${kinds}); the first: ${tally.first}`);
   check(withoutIssuer > 0, `${summary}: the issuer was never away`);
   return summary;
 });
