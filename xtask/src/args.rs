@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::duckdb::Way;
 use crate::failure::{Outcome, print, say};
 use crate::workspace::{Profile, Workspace};
-use crate::{build, ci, conformance, demo, duckdb, fuzz, issuer, load, mutants, suite};
+use crate::{build, ci, conformance, demo, duckdb, fuzz, interop, issuer, load, mutants, suite};
 
 /// Contributors' workflows of M4.
 #[derive(Debug, Parser)]
@@ -32,6 +32,8 @@ enum Command {
     Token(issuer::TokenArgs),
     /// Runs the official MCP conformance suite against our fixtures and against `m4-mcp-server`.
     Conformance(LibraryArgs),
+    /// Runs real MCP clients against `m4-mcp-server` over HTTP, with a real issuer, and rotates its keys under load.
+    Interop(interop::InteropArgs),
     /// Runs what the continuous integration runs.
     Ci(CiArgs),
     /// Fuzzes what auth-core parses: tokens, key sets, metadata.
@@ -134,6 +136,7 @@ fn dispatch(command: Command) -> Outcome<ExitCode> {
         Command::Issuer(args) => return issuer::serve(&workspace, &args),
         Command::Token(args) => print(issuer::token(&args)?),
         Command::Conformance(args) => conformance::run(&workspace, args)?,
+        Command::Interop(args) => interop::run(&workspace, &args)?,
         Command::Ci(args) => {
             let steps = ci::chosen(&args.steps, args.skip_test);
             ci::run(&workspace, args.library, &steps)?;

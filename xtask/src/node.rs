@@ -48,6 +48,11 @@ impl Node {
         }
     }
 
+    /// The program itself, for scripts of other languages that run one of ours.
+    pub(crate) fn program(&self) -> &Path {
+        &self.0
+    }
+
     /// A command that runs this script; arguments can be added.
     pub(crate) fn run(&self, script: &Path) -> Command {
         let mut command = Command::new(&self.0);
@@ -114,6 +119,11 @@ impl Package {
 }
 
 impl Installed {
+    /// The package's own folder, for a script that imports it.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.0
+    }
+
     /// The script of a program of this package (`bin` in its `package.json`).
     pub(crate) fn program(&self, name: &str) -> Outcome<PathBuf> {
         let manifest = self.manifest()?;
