@@ -388,6 +388,4 @@ mod binding_tests;
 #[cfg(test)]
 mod introspection_tests;
 #[cfg(test)]
-mod several_issuers;
-#[cfg(test)]
 mod tests;
