@@ -235,5 +235,6 @@ mod tests {
         let rejection =
             Rejection::Expired { expired_at: UnixTime(1_795_219_199), now: UnixTime(1_795_219_239) };
         assert_eq!(rejection.message(), "Token has expired: at 2026-11-20T23:59:59Z, 40 seconds ago");
+        assert_eq!(rejection.to_string(), rejection.message());
     }
 }
