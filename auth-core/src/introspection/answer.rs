@@ -346,6 +346,18 @@ mod tests {
     }
 
     #[test]
+    fn a_member_of_the_right_type_is_never_blamed_for_another() {
+        for right in [
+            r#""exp":1700000000,"nbf":0,"iat":1.5,"aud":["m4-api","x"],"scope":"a b","iss":"i","sub":"s""#,
+            r#""exp":null,"nbf":null,"iat":null,"aud":null,"scope":null,"iss":null,"sub":null"#,
+            r#""aud":"m4-api","scope":["a","b"],"scp":[]"#,
+        ] {
+            let json = format!(r#"{{"active":true,{right},"email":7}}"#);
+            assert_eq!(reason(&json), InactiveReason::WrongType { member: Some("email") }, "{json}");
+        }
+    }
+
+    #[test]
     fn an_answer_about_another_issuers_token_is_refused() {
         let json = r#"{"active":true,"iss":"https://issuer.example/"}"#;
         assert!(matches!(reason(json), InactiveReason::Refused(Rejection::WrongIssuer { .. })));

@@ -88,6 +88,20 @@ fn a_sound_proof_of_either_key_type_is_accepted_and_redeemed() {
 }
 
 #[test]
+fn a_verifier_shows_the_rules_it_applies() {
+    let rules = DpopSettings {
+        algorithms: vec![Algorithm::EdDSA],
+        max_age: Duration::from_secs(7),
+        future_skew: Duration::from_secs(3),
+        replay_capacity: 5,
+        replay_per_key: 2,
+        nonces: None,
+    };
+    let expected = format!("{rules:?}");
+    assert_eq!(format!("{:?}", DpopVerifier::new(rules).settings()), expected);
+}
+
+#[test]
 fn a_request_has_exactly_one_proof() {
     assert_eq!(single_proof([]), Err(DpopRejection::MissingProof));
     assert_eq!(single_proof(["a"]), Ok("a"));
