@@ -5,6 +5,7 @@ mod binding;
 mod challenges;
 mod nonces;
 mod properties;
+mod refusals;
 mod replay;
 mod rfc_9449;
 
@@ -111,7 +112,8 @@ fn a_request_has_exactly_one_proof() {
 #[test]
 fn what_is_not_one_small_jws_is_refused() {
     let good = proof(&Signer::p256("k"), &claims());
-    assert!(matches!(refusal(&"a".repeat(MAX_PROOF_BYTES + 1)), DpopRejection::TooLarge { .. }));
+    assert_eq!(refusal(&"a".repeat(8193)), DpopRejection::TooLarge { bytes: 8193 });
+    assert_eq!(refusal(&"a".repeat(8192)), DpopRejection::NotThreeParts);
     for text in ["", "a.b", "a.b.c.d", &format!("{good},{good}"), &format!("{good}.")] {
         assert_eq!(refusal(text), DpopRejection::NotThreeParts, "{text}");
     }
