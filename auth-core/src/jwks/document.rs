@@ -271,9 +271,34 @@ mod tests {
         assert_eq!(parse(b"<html>"), KeySetError::NotAKeySet);
         assert_eq!(parse(b"{}"), KeySetError::NotAKeySet);
         assert_eq!(parse(b"[]"), KeySetError::NotAKeySet);
-        assert_eq!(parse(&vec![b' '; MAX_JWKS_BYTES + 1]), KeySetError::TooLarge);
-        let many = json!({ "keys": vec![json!({}); MAX_KEYS + 1] }).to_string();
+        assert_eq!(parse(&vec![b' '; 524_289]), KeySetError::TooLarge);
+        let many = json!({ "keys": vec![json!({}); 257] }).to_string();
         assert_eq!(parse(many.as_bytes()), KeySetError::TooManyKeys);
+    }
+
+    #[test]
+    fn the_largest_document_and_the_most_keys_are_read() {
+        let mut document = json!({ "keys": vec![json!({}); 256] }).to_string().into_bytes();
+        document.resize(524_288, b' ');
+        let set = KeySet::parse(&document, &Algorithm::DEFAULT).unwrap();
+        assert_eq!(set.skipped().len(), 256);
+    }
+
+    #[test]
+    fn a_key_that_is_listed_twice_without_id_is_one_key() {
+        let [mut one, mut other] = [Signer::p256("x").jwk(), Signer::p256("y").jwk()];
+        for jwk in [&mut one, &mut other] {
+            jwk.as_object_mut().unwrap().remove("kid");
+        }
+        let set = parse(&[one.clone(), one.clone()]);
+        assert!(matches!(set.select(&query(None, Algorithm::ES256)), Selection::Key(_)));
+        let twice = Skipped { index: 1, kid: None, reason: UnusableKey::Duplicate };
+        assert_eq!(set.skipped(), [twice]);
+        assert_eq!(parse(&[one, other]).skipped(), [], "two keys without id are two");
+        let named = Signer::p256("x").jwk();
+        let set = parse(&[named.clone(), changed(&named, "kid", json!("y"))]);
+        assert_eq!(set.skipped(), [], "one key may have two ids");
+        assert!(matches!(set.select(&query(Some("y"), Algorithm::ES256)), Selection::Key(_)));
     }
 
     #[test]
