@@ -259,6 +259,15 @@ mod tests {
     }
 
     #[test]
+    fn a_set_knows_its_keys_by_thumbprint_whatever_they_are_called() {
+        let (first, second) = (Signer::p256("k"), Signer::p256("k"));
+        let held = parse(&[first.jwk(), Signer::p256("l").jwk()]);
+        let thumbprint = |jwk: Value| parse(&[jwk]).keys().next().unwrap().thumbprint().clone();
+        assert!(held.contains(&thumbprint(changed(&first.jwk(), "kid", json!("another name")))));
+        assert!(!held.contains(&thumbprint(second.jwk())));
+    }
+
+    #[test]
     fn a_key_answers_only_to_its_own_algorithm() {
         let set = parse(&[Signer::p256("e").jwk()]);
         assert!(matches!(set.select(&query(Some("e"), Algorithm::RS256)), Selection::WrongAlgorithm(_)));
