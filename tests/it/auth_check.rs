@@ -142,6 +142,9 @@ fn offline_asks_nobody_and_never_says_that_a_token_passes() {
     assert_eq!(issuer.counters().jwks + issuer.counters().discovery, 0);
 }
 
+/// Options, the scopes that are then missing, and the call the server is to refuse for the same.
+type ScopeCase = (&'static [&'static str], &'static str, Option<(&'static str, Value)>);
+
 #[test]
 fn the_scopes_of_a_tool_and_a_dataset_are_asked_for_as_the_gate_asks() {
     let mut guarded = Guarded::with(issuer(), |sandbox| {
@@ -152,7 +155,7 @@ fn the_scopes_of_a_tool_and_a_dataset_are_asked_for_as_the_gate_asks() {
     });
     let query = json!({ "sql_query": "SELECT 1" });
     // The sample is the only dataset that is set up, so it is what a data tool reads when no dataset is named.
-    let cases: Vec<(&[&str], &str, Option<(&str, Value)>)> = vec![
+    let cases: Vec<ScopeCase> = vec![
         (&[], "", None),
         (&["--tool", "list_datasets"], "", Some(("list_datasets", json!({})))),
         (&["--tool", "whoami"], "read:self", Some(("whoami", json!({})))),

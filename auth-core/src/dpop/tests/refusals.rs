@@ -7,6 +7,7 @@ const WAIT: Duration = Duration::from_secs(3);
 /// Name, HTTP status, error code, first words and a word of the hint.
 type Told = (&'static str, u16, Option<&'static str>, &'static str, &'static str);
 
+#[expect(clippy::too_many_lines, reason = "one table, read line by line")]
 fn every_refusal() -> Vec<(DpopRejection, Told)> {
     const PROOF: Option<&str> = Some("invalid_dpop_proof");
     let url = |text| TargetUri::parse(text).unwrap();

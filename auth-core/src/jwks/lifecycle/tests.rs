@@ -79,6 +79,21 @@ impl World {
 }
 
 #[test]
+fn a_snapshot_says_when_its_keys_came() {
+    let key = Signer::p256("a");
+    let mut world = World::new();
+    let cold = world.lifecycle.snapshot();
+    assert_eq!((cold.fetched_at(), cold.keys().keys().count()), (None, 0));
+    world.seconds = 7;
+    assert_eq!(world.lookup("a"), KeyLookup::NeedsFetch);
+    world.succeed(&[&key]);
+    let came = world.now();
+    world.seconds = TTL * 100;
+    let old = world.lifecycle.snapshot();
+    assert_eq!((old.fetched_at(), old.keys().keys().count()), (Some(came), 1), "shown however old");
+}
+
+#[test]
 fn a_hundred_lookups_on_a_cold_cache_cause_one_fetch() {
     let key = Signer::p256("a");
     let mut world = World::new();
