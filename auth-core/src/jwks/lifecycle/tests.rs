@@ -190,6 +190,44 @@ fn servers_started_together_refresh_apart_and_never_late() {
 }
 
 #[test]
+fn two_refreshes_of_one_server_wait_differently_whatever_its_seed() {
+    let key = Signer::p256("a");
+    for seed in [0, u64::MAX] {
+        let mut world = World::new();
+        world.lifecycle = world.lifecycle.with_jitter(seed);
+        let mut waits = std::collections::HashSet::new();
+        for _ in 0..8 {
+            let _ = world.lookup("a");
+            world.succeed(&[&key]);
+            waits.insert(world.lifecycle.poll_timeout().unwrap().saturating_since(world.now().mono));
+            world.seconds += TTL;
+        }
+        assert!(waits.len() > 4, "{waits:?}");
+    }
+}
+
+/// Its first outputs from 1234567, which every implementation of the generator is checked by.
+#[test]
+fn the_jitter_is_that_of_splitmix64() {
+    assert_eq!(mixed(1_234_567), 6_457_827_717_110_365_317);
+    assert_eq!(mixed(1_234_567_u64.wrapping_add(0x9E37_79B9_7F4A_7C15)), 3_203_168_211_198_807_973);
+}
+
+#[test]
+fn a_set_is_fresh_for_a_year_at_most() {
+    const YEAR: u64 = 31_536_000;
+    let settings = LifecycleSettings { ttl: Duration::MAX, ..LifecycleSettings::default() };
+    let mut world = World::new();
+    world.lifecycle = KeyLifecycle::new(settings);
+    let _ = world.lookup("a");
+    world.succeed(&[&Signer::p256("a")]);
+    world.seconds = YEAR - 1;
+    assert!(world.is_usable());
+    world.seconds = YEAR;
+    assert!(!world.is_usable());
+}
+
+#[test]
 fn a_confirmed_set_is_fresh_again_and_stays_the_same() {
     let key = Signer::p256("a");
     let mut world = World::new();
