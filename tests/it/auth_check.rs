@@ -7,7 +7,7 @@ use m4_tests::issuer::{Endpoint, Fault, Forgery, KeyKind, MockIssuer, TokenSpec}
 use m4_tests::sandbox::Sandbox;
 use serde_json::{Value, json};
 
-use crate::setup::{Guarded, call, empty, issuer, present, protected};
+use crate::setup::{Guarded, call, empty, issuer, present, protected, with_sample};
 
 /// Checks the token that is presented; the report, whose output holds nothing of the token.
 #[track_caller]
@@ -140,6 +140,84 @@ fn offline_asks_nobody_and_never_says_that_a_token_passes() {
     let expired = check(&sandbox, &issuer.mint(TokenSpec::new().expires_in(-3600)), &["--offline"], 1);
     assert_eq!((failed(&expired), &expired["verdict"]), (vec!["exp"], &json!("refused")));
     assert_eq!(issuer.counters().jwks + issuer.counters().discovery, 0);
+}
+
+/// Options, the scopes that are then missing, and the call the server is to refuse for the same.
+type ScopeCase = (&'static [&'static str], &'static str, Option<(&'static str, Value)>);
+
+#[test]
+fn the_scopes_of_a_tool_and_a_dataset_are_asked_for_as_the_gate_asks() {
+    let mut guarded = Guarded::with(issuer(), |sandbox| {
+        sandbox.with(
+            "M4_OAUTH2_TOOL_SCOPES",
+            "execute_query=query:database;whoami=read:self;dataset:mimic-iv-sample=read:sample;dataset:eicu=read:eicu",
+        )
+    });
+    let query = json!({ "sql_query": "SELECT 1" });
+    // The sample is the only dataset that is set up, so it is what a data tool reads when no dataset is named.
+    let cases: Vec<ScopeCase> = vec![
+        (&[], "", None),
+        (&["--tool", "list_datasets"], "", Some(("list_datasets", json!({})))),
+        (&["--tool", "whoami"], "read:self", Some(("whoami", json!({})))),
+        (&["--tool", "get_database_schema"], "read:sample", Some(("get_database_schema", json!({})))),
+        (&["--tool", "execute_query"], "query:database, read:sample", Some(("execute_query", query))),
+        (
+            &["--tool", "get_database_schema", "--dataset", "eicu"],
+            "read:eicu",
+            Some(("get_database_schema", json!({ "dataset": "eicu" }))),
+        ),
+        (&["--dataset", "eicu"], "read:eicu", None),
+        (&["--dataset", "mimic-iv-demo"], "", None),
+    ];
+    for (options, missing, same_call) in cases {
+        let token = guarded.issuer.mint(TokenSpec::new());
+        let report = check(&guarded.sandbox, &token, options, i32::from(!missing.is_empty()));
+        let says = format!("Missing required scopes: {missing}");
+        if missing.is_empty() {
+            assert_eq!(report["verdict"], "passes", "{options:?}");
+        } else {
+            assert_eq!((failed(&report), &report["message"]), (vec!["scopes"], &json!(says)), "{options:?}");
+            let all = format!("read:mimic-data {}", missing.replace(", ", " "));
+            let complete = guarded.issuer.mint(TokenSpec::new().scope(all));
+            check(&guarded.sandbox, &complete, options, 0);
+        }
+        if let Some((tool, arguments)) = same_call {
+            guarded.present(&token);
+            let reply = call(&mut guarded.server, tool, arguments);
+            assert_eq!(reply.is_error, !missing.is_empty(), "{tool}: {}", reply.text);
+            assert!(
+                missing.is_empty() || reply.text.starts_with(&format!("Error: {says}\n")),
+                "{}",
+                reply.text
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_asked_about_is_named_and_a_mistake_in_it_is_no_verdict() {
+    let issuer = issuer();
+    let sandbox = protected(with_sample(), &issuer);
+    let token = issuer.mint(TokenSpec::new());
+    let report = check(&sandbox, &token, &["--tool", "execute_query"], 0);
+    assert_eq!(
+        (&report["tool"], &report["dataset"], &report["message"]),
+        (
+            &json!("execute_query"),
+            &json!("mimic-iv-sample"),
+            &json!("the gate lets this token call execute_query on mimic-iv-sample")
+        )
+    );
+    for (options, code, says) in [
+        (["--dataset", "mimic-iv-dmeo"].as_slice(), 1, "did you mean mimic-iv-demo"),
+        (&["--dataset", "../x"], 1, "is not a dataset name"),
+        (&["--tool", "execute_qeury"], 2, "execute_query,"),
+        (&["--tool", "whoami", "--dataset", "eicu"], 2, "whoami reads no dataset"),
+    ] {
+        let output = m4(&sandbox, ["auth", "check"].iter().chain(options)).unwrap();
+        assert_eq!((output.code, output.stdout.as_str()), (Some(code), ""), "{options:?}");
+        assert!(output.stderr.contains(says), "{options:?}: {}", output.stderr);
+    }
 }
 
 #[test]

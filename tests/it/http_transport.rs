@@ -239,7 +239,7 @@ fn s23_a_session_is_its_subjects_and_random_and_gone_once_ended() {
     }
     let refreshed = web.issuer.mint(TokenSpec::new().subject("ann").claim("jti", "another token"));
     assert_eq!(in_session("POST", &refreshed), 200, "the subject counts, not the token");
-    assert_eq!(in_session("DELETE", &ann), 202);
+    assert_eq!(in_session("DELETE", &ann), 204);
     assert_eq!(in_session("POST", &ann), 404);
     assert_eq!(in_session("DELETE", &ann), 404);
 }

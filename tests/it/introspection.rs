@@ -1,8 +1,9 @@
 //! Opaque tokens: the issuer is asked about them (RFC 7662), once however many wait, and never about a JWT.
 
+use std::fs;
 use std::time::Duration;
 
-use m4_tests::issuer::{Counters, Endpoint, Fault, MockIssuer, Options, TokenSpec};
+use m4_tests::issuer::{ClientKey, Counters, Endpoint, Fault, KeyKind, MockIssuer, Options, TokenSpec};
 use m4_tests::sandbox::Sandbox;
 use reqwest::{Client, RequestBuilder, Response, StatusCode, header};
 use serde_json::{Value, json};
@@ -30,6 +31,17 @@ fn asking_by(issuer: MockIssuer, method: &str, adjust: impl FnOnce(Sandbox) -> S
             .with("M4_OAUTH2_CLIENT_SECRET", secret)
             .with("M4_OAUTH2_CLIENT_AUTH", method);
         adjust(sandbox)
+    })
+}
+
+/// A server that authenticates with the private key `held`, and an issuer where `registered` is known.
+fn asking_by_key(held: &ClientKey, registered: &ClientKey, adjust: fn(Sandbox) -> Sandbox) -> Guarded {
+    let issuer = MockIssuer::start(Options { client_key: Some(registered.jwk()), ..Options::default() });
+    let pem = held.private_pem();
+    asking_by(issuer, "private_key_jwt", |sandbox| {
+        let file = sandbox.root().join("client.pem");
+        fs::write(&file, pem).unwrap();
+        adjust(sandbox.without("M4_OAUTH2_CLIENT_SECRET").with("M4_OAUTH2_CLIENT_KEY_FILE", file))
     })
 }
 
@@ -82,6 +94,53 @@ fn a_secret_full_of_reserved_characters_arrives_as_it_is() {
         let mut guarded = asking_by(issuer, method, |sandbox| sandbox);
         assert!(!guarded.count_opaque(reader()).is_error, "{method}");
     }
+}
+
+/// The issuer takes each assertion once, so the second question shows that no two are the same.
+#[test]
+fn a_private_key_proves_this_server_to_the_issuer_at_every_question() {
+    for kind in [KeyKind::P256, KeyKind::Rsa2048] {
+        let key = ClientKey::generate(kind);
+        let mut guarded = asking_by_key(&key, &key, |sandbox| sandbox);
+        for _ in 0..2 {
+            assert_eq!(guarded.count_opaque(reader()).rows(), &[json!([100])], "{kind:?}");
+        }
+        assert_refused(
+            &guarded.count_opaque(reader_with("scope", "other")),
+            "Error: Missing required scopes",
+        );
+        let counted = guarded.issuer.counters();
+        assert_eq!(counted, Counters { introspection: 3, ..Counters::default() }, "{kind:?}");
+    }
+}
+
+#[test]
+fn a_private_key_the_issuer_does_not_know_admits_nobody_and_is_never_shown() {
+    let (held, registered) = (ClientKey::generate(KeyKind::P256), ClientKey::generate(KeyKind::P256));
+    let mut guarded = asking_by_key(&held, &registered, |sandbox| sandbox.with("M4_LOG", "trace"));
+    guarded.present(&guarded.issuer.issue_opaque(reader()));
+    let mut shown = String::new();
+    for (tool, arguments) in every_tool() {
+        let reply = call(&mut guarded.server, tool, arguments);
+        assert_refused(
+            &reply,
+            "Error: Failed to introspect token: the introspection endpoint refuses this server's client credentials \
+             (HTTP status 401)\nHint: Check M4_OAUTH2_CLIENT_ID and M4_OAUTH2_CLIENT_SECRET or the key in \
+             M4_OAUTH2_CLIENT_KEY_FILE",
+        );
+        shown.push_str(&reply.text);
+    }
+    assert!(guarded.issuer.counters().introspection > 0, "the issuer was not asked");
+    let exit = guarded.server.close_and_wait(DEADLINE).unwrap();
+    assert!(exit.stderr.contains("asking the issuer about a token"), "nothing was logged: {}", exit.stderr);
+    shown.push_str(&exit.stderr);
+    shown.push_str(&String::from_utf8(exit.stdout).unwrap());
+    let pem = held.private_pem();
+    for line in pem.lines().filter(|line| !line.starts_with("-----")) {
+        assert!(!shown.contains(line), "{shown}");
+    }
+    // Every assertion begins with its header, and every header of this key is the same.
+    assert!(!shown.contains("eyJ"), "{shown}");
 }
 
 #[test]
@@ -304,6 +363,56 @@ async fn the_endpoint_tells_its_client_only_and_of_an_inactive_token_nothing_els
     let response = form(ask().basic_auth(id, Some(secret)), &[("token", &token)]).await;
     assert_eq!(response.bytes().await.unwrap(), r#"{"active":false}"#);
     assert_eq!(issuer.counters().introspection, 7);
+}
+
+/// What makes the test above more than a form: the mock refuses every assertion that RFC 7523 §3 refuses.
+#[tokio::test]
+async fn the_endpoint_takes_an_assertion_once_from_its_client_for_itself_and_by_the_registered_key() {
+    let (key, stranger) = (ClientKey::generate(KeyKind::P256), ClientKey::generate(KeyKind::P256));
+    let issuer = MockIssuer::start(Options { client_key: Some(key.jwk()), ..Options::default() });
+    let (id, secret) = issuer.client();
+    let token = issuer.issue_opaque(reader());
+    let url = issuer.introspection_endpoint();
+    let jwt_bearer = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+    let status = async |assertion: &str, more: &[(&str, &str)]| {
+        let mut fields = vec![("token", token.as_str()), ("client_assertion", assertion)];
+        fields.extend(more);
+        form(Client::new().post(&url), &fields).await.status()
+    };
+    let typed = [("client_assertion_type", jwt_bearer)];
+    let good = |audience: &str| key.assertion(id, audience, &json!({}));
+
+    for audience in [issuer.url(), url.as_str(), issuer.token_endpoint().as_str()] {
+        assert_eq!(status(&good(audience), &typed).await, StatusCode::OK, "{audience}");
+    }
+    let once = good(issuer.url());
+    assert_eq!(status(&once, &typed).await, StatusCode::OK);
+    assert_eq!(status(&once, &typed).await, StatusCode::UNAUTHORIZED, "a second time");
+
+    for changed in [
+        json!({ "aud": "https://other.example" }),
+        json!({ "aud": null }),
+        json!({ "iss": "other" }),
+        json!({ "sub": "other" }),
+        json!({ "exp": 1_700_000_000 }),
+        json!({ "exp": null }),
+        json!({ "nbf": 32_503_680_000_u64 }),
+        json!({ "jti": null }),
+    ] {
+        let assertion = key.assertion(id, issuer.url(), &changed);
+        assert_eq!(status(&assertion, &typed).await, StatusCode::UNAUTHORIZED, "{changed}");
+    }
+    let foreign = stranger.assertion(id, issuer.url(), &json!({}));
+    assert_eq!(status(&foreign, &typed).await, StatusCode::UNAUTHORIZED, "another key");
+    let good = good(issuer.url());
+    assert_eq!(status(&good, &[]).await, StatusCode::UNAUTHORIZED, "no type");
+    let misnamed = [typed[0], ("client_id", "other")];
+    assert_eq!(status(&good, &misnamed).await, StatusCode::UNAUTHORIZED, "another client_id");
+    let twofold = [typed[0], ("client_secret", secret)];
+    assert_eq!(status(&good, &twofold).await, StatusCode::UNAUTHORIZED, "with a secret as well");
+    let by_secret = Client::new().post(&url).basic_auth(id, Some(secret));
+    assert_eq!(form(by_secret, &[("token", &token)]).await.status(), StatusCode::UNAUTHORIZED, "by secret");
+    assert_eq!(status(&good, &typed).await, StatusCode::OK, "none of the refusals used it up");
 }
 
 async fn form(request: RequestBuilder, fields: &[(&str, &str)]) -> Response {

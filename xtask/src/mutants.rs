@@ -11,7 +11,7 @@ pub(crate) fn run(workspace: &Workspace, rest: &[String]) -> Outcome {
     let tool = CARGO_MUTANTS.need(workspace)?;
     let target = workspace.target()?;
     if rest.is_empty() {
-        say("every mutant is a build and a test run, about 10 s: all of them take an hour or two");
+        say("every mutant is a build and a test run, about 5 s: all of them take an hour or two");
     }
     // Called by its path, because cargo looks for subcommands on the PATH only.
     let mut command = Command::new(tool);

@@ -140,31 +140,6 @@ fn names_that_only_resemble_ours_are_not_ours() {
 }
 
 #[test]
-fn a_client_that_speaks_for_itself_is_refused() {
-    let world = World::new();
-    let rejection = world.refuse_claims("sub", json!(ISSUER));
-    assert_eq!(rejection, Rejection::WrongKind(crate::rejection::TokenKind::ClientAssertion));
-}
-
-#[test]
-fn where_at_jwt_is_required_nothing_else_will_do() {
-    let world = World::new();
-    let mut policy = Policy::new(ISSUER, "m4-api");
-    policy.require_at_jwt = true;
-    let gate = Authenticator::protected(vec![policy], None);
-    for (typ, admitted) in [
-        (json!("at+jwt"), true),
-        (json!("application/at+jwt"), true),
-        (json!("JWT"), false),
-        (Value::Null, false),
-    ] {
-        let token = world.key.token_with(&json!({ "alg": "ES256", "kid": "k", "typ": typ }), &claims());
-        let decision = gate.decide(Credential::Bearer(&token), &ACCESS, |_| world.keys.clone(), now());
-        assert_eq!(matches!(decision, Decision::Admit(_)), admitted, "{typ}");
-    }
-}
-
-#[test]
 fn what_tells_an_id_token_is_not_held_against_an_access_token() {
     let world = World::new();
     let admitted = |more: Value| {

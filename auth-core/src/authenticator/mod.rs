@@ -418,6 +418,4 @@ mod binding_tests;
 #[cfg(test)]
 mod introspection_tests;
 #[cfg(test)]
-mod several_issuers;
-#[cfg(test)]
 mod tests;

@@ -18,9 +18,10 @@ use crate::testing::{Signer, jwks, signing_input};
 use crate::time::{Instant, UnixTime};
 
 mod cached;
-mod issuers;
 mod properties;
 mod refusals;
+mod rules;
+mod several_issuers;
 
 pub(super) const ISSUER: &str = "https://issuer.example/realm";
 const START: i64 = 1_800_000_000;

@@ -15,6 +15,8 @@ use crate::scope::{ScopeRequirements, ScopeSet};
 use crate::testing::{Signer, jwks};
 use crate::time::{Instant, Now};
 
+mod details;
+
 const ISSUER: &str = "https://issuer.example/realm";
 const OTHER: &str = "https://other.example";
 const START: i64 = 1_800_000_000;

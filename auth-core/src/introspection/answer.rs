@@ -291,7 +291,36 @@ mod tests {
         {
             assert_eq!(parse(body.as_bytes()), AnswerError::NotAnAnswer, "{body}");
         }
-        assert_eq!(parse(&vec![b' '; MAX_ANSWER_BYTES + 1]), AnswerError::TooLarge);
+    }
+
+    #[test]
+    fn sixty_four_kilobytes_are_read_and_not_a_byte_more() {
+        let policy = Policy::new("https://issuer.example", "m4-api");
+        let rules = AnswerRules { policy: &policy, require_audience: false };
+        let mut body = br#"{"active":false}"#.to_vec();
+        body.resize(65_536, b' ');
+        let answer = Introspection::parse(&body, &rules);
+        assert!(matches!(answer, Ok(Introspection::Inactive(InactiveReason::NotActive))), "{answer:?}");
+        body.push(b' ');
+        assert_eq!(Introspection::parse(&body, &rules).unwrap_err(), AnswerError::TooLarge);
+    }
+
+    #[test]
+    fn a_reason_is_told_in_the_words_of_the_answer_or_of_the_refusal() {
+        for (reason, text) in [
+            (InactiveReason::NotActive, "the issuer says that it is not active"),
+            (
+                InactiveReason::WrongType { member: Some("exp") },
+                "`exp` in the issuer's answer has the wrong type",
+            ),
+            (InactiveReason::WrongType { member: None }, "the issuer's answer is not what it has to be"),
+            (
+                InactiveReason::Refused(Rejection::WrongKind(TokenKind::RefreshToken)),
+                "Invalid token: this is a refresh token, not an access token",
+            ),
+        ] {
+            assert_eq!(reason.to_string(), text);
+        }
     }
 
     #[test]
@@ -314,6 +343,18 @@ mod tests {
         }
         let twice = r#"{"active":true,"sub":"a","sub":"b"}"#;
         assert_eq!(reason(twice), InactiveReason::WrongType { member: None });
+    }
+
+    #[test]
+    fn a_member_of_the_right_type_is_never_blamed_for_another() {
+        for right in [
+            r#""exp":1700000000,"nbf":0,"iat":1.5,"aud":["m4-api","x"],"scope":"a b","iss":"i","sub":"s""#,
+            r#""exp":null,"nbf":null,"iat":null,"aud":null,"scope":null,"iss":null,"sub":null"#,
+            r#""aud":"m4-api","scope":["a","b"],"scp":[]"#,
+        ] {
+            let json = format!(r#"{{"active":true,{right},"email":7}}"#);
+            assert_eq!(reason(&json), InactiveReason::WrongType { member: Some("email") }, "{json}");
+        }
     }
 
     #[test]

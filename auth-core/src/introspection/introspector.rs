@@ -305,7 +305,8 @@ impl IntrospectionFailed {
     pub const fn hint(&self) -> &'static str {
         match self {
             Self::ClientRefused(_) => {
-                "Check M4_OAUTH2_CLIENT_ID and M4_OAUTH2_CLIENT_SECRET, and that the issuer lets this client introspect."
+                "Check M4_OAUTH2_CLIENT_ID and M4_OAUTH2_CLIENT_SECRET or the key in M4_OAUTH2_CLIENT_KEY_FILE, and that \
+                 the issuer lets this client introspect."
             }
             Self::Signing(_) => "Check the private key this server authenticates with.",
             Self::Status(300..=399 | 404 | 405) | Self::Answer(_) => {

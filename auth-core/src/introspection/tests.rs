@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use super::answer::AnswerError;
 use super::*;
 use crate::policy::Policy;
 use crate::rejection::Rejection;
@@ -381,4 +382,25 @@ fn no_state_is_kept_that_shows_a_token() {
     let _ = world.lookup("another-token-text");
     let shown = format!("{:?}", world.introspector);
     assert!(!shown.contains("token-text"), "{shown}");
+}
+
+#[test]
+fn a_failure_tells_the_operator_where_to_look() {
+    for (failure, place) in [
+        (IntrospectionFailed::ClientRefused(401), "M4_OAUTH2_CLIENT_ID and M4_OAUTH2_CLIENT_SECRET"),
+        (IntrospectionFailed::ClientRefused(403), "M4_OAUTH2_CLIENT_KEY_FILE"),
+        (IntrospectionFailed::Signing(SigningFailed), "private key"),
+        (IntrospectionFailed::Status(302), "configured introspection endpoint"),
+        (IntrospectionFailed::Status(404), "configured introspection endpoint"),
+        (IntrospectionFailed::Status(405), "configured introspection endpoint"),
+        (IntrospectionFailed::Answer(AnswerError::NotAnAnswer), "configured introspection endpoint"),
+        (IntrospectionFailed::Status(299), "network path"),
+        (IntrospectionFailed::Status(400), "network path"),
+        (IntrospectionFailed::Status(500), "network path"),
+        (IntrospectionFailed::TimedOut, "network path"),
+        (IntrospectionFailed::Unreachable, "network path"),
+        (IntrospectionFailed::Overloaded, "Try again"),
+    ] {
+        assert!(failure.hint().contains(place), "{failure:?}: {}", failure.hint());
+    }
 }

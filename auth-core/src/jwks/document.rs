@@ -76,6 +76,14 @@ impl KeySet {
         self.keys.iter().any(|key| key.thumbprint() == thumbprint)
     }
 
+    /// Whether `other` holds the same keys under the same ids, in whatever order.
+    pub(crate) fn has_the_keys_of(&self, other: &Self) -> bool {
+        let holds = |key: &VerifyingKey| {
+            self.keys().any(|own| own.kid() == key.kid() && own.thumbprint() == key.thumbprint())
+        };
+        self.keys.len() == other.keys.len() && other.keys().all(holds)
+    }
+
     /// The usable keys in document order.
     pub fn keys(&self) -> impl Iterator<Item = &VerifyingKey> {
         self.keys.iter().map(AsRef::as_ref)
@@ -259,6 +267,15 @@ mod tests {
     }
 
     #[test]
+    fn a_set_knows_its_keys_by_thumbprint_whatever_they_are_called() {
+        let (first, second) = (Signer::p256("k"), Signer::p256("k"));
+        let held = parse(&[first.jwk(), Signer::p256("l").jwk()]);
+        let thumbprint = |jwk: Value| parse(&[jwk]).keys().next().unwrap().thumbprint().clone();
+        assert!(held.contains(&thumbprint(changed(&first.jwk(), "kid", json!("another name")))));
+        assert!(!held.contains(&thumbprint(second.jwk())));
+    }
+
+    #[test]
     fn a_key_answers_only_to_its_own_algorithm() {
         let set = parse(&[Signer::p256("e").jwk()]);
         assert!(matches!(set.select(&query(Some("e"), Algorithm::RS256)), Selection::WrongAlgorithm(_)));
@@ -271,9 +288,34 @@ mod tests {
         assert_eq!(parse(b"<html>"), KeySetError::NotAKeySet);
         assert_eq!(parse(b"{}"), KeySetError::NotAKeySet);
         assert_eq!(parse(b"[]"), KeySetError::NotAKeySet);
-        assert_eq!(parse(&vec![b' '; MAX_JWKS_BYTES + 1]), KeySetError::TooLarge);
-        let many = json!({ "keys": vec![json!({}); MAX_KEYS + 1] }).to_string();
+        assert_eq!(parse(&vec![b' '; 524_289]), KeySetError::TooLarge);
+        let many = json!({ "keys": vec![json!({}); 257] }).to_string();
         assert_eq!(parse(many.as_bytes()), KeySetError::TooManyKeys);
+    }
+
+    #[test]
+    fn the_largest_document_and_the_most_keys_are_read() {
+        let mut document = json!({ "keys": vec![json!({}); 256] }).to_string().into_bytes();
+        document.resize(524_288, b' ');
+        let set = KeySet::parse(&document, &Algorithm::DEFAULT).unwrap();
+        assert_eq!(set.skipped().len(), 256);
+    }
+
+    #[test]
+    fn a_key_that_is_listed_twice_without_id_is_one_key() {
+        let [mut one, mut other] = [Signer::p256("x").jwk(), Signer::p256("y").jwk()];
+        for jwk in [&mut one, &mut other] {
+            jwk.as_object_mut().unwrap().remove("kid");
+        }
+        let set = parse(&[one.clone(), one.clone()]);
+        assert!(matches!(set.select(&query(None, Algorithm::ES256)), Selection::Key(_)));
+        let twice = Skipped { index: 1, kid: None, reason: UnusableKey::Duplicate };
+        assert_eq!(set.skipped(), [twice]);
+        assert_eq!(parse(&[one, other]).skipped(), [], "two keys without id are two");
+        let named = Signer::p256("x").jwk();
+        let set = parse(&[named.clone(), changed(&named, "kid", json!("y"))]);
+        assert_eq!(set.skipped(), [], "one key may have two ids");
+        assert!(matches!(set.select(&query(Some("y"), Algorithm::ES256)), Selection::Key(_)));
     }
 
     #[test]

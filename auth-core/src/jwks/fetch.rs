@@ -156,6 +156,23 @@ mod tests {
         let strange = [&*format!("{longest}x"), "a\r\nX: y", "ä", "\0"];
         assert!(strange.iter().all(|text| Validators::new(url(), Some(text), Some(text)).is_none()));
         assert!(Validators::new(url(), None, None).is_none());
+        let dated = Validators::new(url(), None, Some("Fri, 20 Nov 2026 23:59:59 GMT")).unwrap();
+        assert_eq!((dated.etag(), dated.last_modified()), (None, Some("Fri, 20 Nov 2026 23:59:59 GMT")));
+    }
+
+    #[test]
+    fn a_failure_is_told_by_its_kind_and_by_nothing_the_issuer_sent() {
+        for (failure, text) in [
+            (FetchFailed::TimedOut, "the issuer did not answer in time"),
+            (FetchFailed::Unreachable, "the issuer cannot be reached"),
+            (FetchFailed::Status(503), "the issuer answered with HTTP status 503"),
+            (FetchFailed::Document(KeySetError::NotAKeySet), "the answer is not a JWKS"),
+            (FetchFailed::Internal, "this server failed while it fetched the issuer's keys"),
+        ] {
+            assert_eq!(failure.to_string(), text);
+        }
+        let metadata = MetadataError::TooLarge;
+        assert_eq!(FetchFailed::Metadata(metadata).to_string(), metadata.to_string());
     }
 
     #[test]

@@ -102,4 +102,22 @@ mod tests {
         assert_eq!(drain(&mut lists, 1), [0, 2, 3, 4, 5]);
         assert_eq!(drain(&mut lists, 0), [1]);
     }
+
+    #[test]
+    fn a_vector_grows_by_an_eighth_and_not_at_every_push() {
+        let mut vec = Vec::new();
+        let mut growths = 0;
+        for number in 0..100_000_usize {
+            let before = vec.capacity();
+            push_tight(&mut vec, number);
+            growths += usize::from(vec.capacity() != before);
+            assert!(
+                vec.capacity() <= (number + number / 8).max(number + 64),
+                "{} for {number}",
+                vec.capacity()
+            );
+        }
+        assert!(growths < 100, "{growths} times");
+        assert!(vec.into_iter().eq(0..100_000));
+    }
 }

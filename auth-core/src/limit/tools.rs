@@ -146,6 +146,7 @@ mod tests {
         assert_eq!(limits.find("execute_query"), Some(limit(20, 60)));
         assert_eq!(limits.find("search_notes"), Some(limit(10, 60)));
         assert_eq!(limits.find("get_note"), None);
+        assert!(!limits.is_empty());
         let tools: Vec<_> = limits.iter().map(|(tool, _)| tool).collect();
         assert_eq!(tools, ["execute_query", "search_notes"]);
         assert!(" , ".parse::<ToolLimits>().unwrap().is_empty());

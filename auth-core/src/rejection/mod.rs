@@ -287,6 +287,7 @@ impl Rejection {
             Self::RateLimited { retry_after }
             | Self::KeysUnavailable { retry_after, .. }
             | Self::IntrospectionUnavailable { retry_after, .. } => Some(*retry_after),
+            Self::UnknownKey { retry_after, .. } => Some(*retry_after).filter(|wait| !wait.is_zero()),
             Self::Dpop(rejection) => rejection.retry_after(),
             _ => None,
         }

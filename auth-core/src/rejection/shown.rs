@@ -60,3 +60,35 @@ impl fmt::Display for Listed<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_shows_eight_and_counts_the_rest() {
+        let list = |count: usize| {
+            let names: Vec<String> = (0..count).map(|number| number.to_string()).collect();
+            QuotedList(&names).to_string()
+        };
+        let eight = "`0`, `1`, `2`, `3`, `4`, `5`, `6`, `7`";
+        assert_eq!([list(0), list(1), list(2)], ["none", "`0`", "`0`, `1`"]);
+        assert_eq!([list(8), list(9)], [eight.to_owned(), format!("{eight} and 1 more")]);
+        assert_eq!(list(20), format!("{eight} and 12 more"));
+        assert_eq!(Listed(&[Algorithm::ES256, Algorithm::PS256]).to_string(), "ES256, PS256");
+    }
+
+    #[test]
+    fn a_text_is_cut_after_200_characters_and_says_so() {
+        let (whole, more) = ("ü".repeat(200), "ü".repeat(201));
+        assert_eq!(Quoted(&whole).to_string(), format!("`{whole}`"));
+        assert_eq!(Quoted(&more).to_string(), format!("`{whole}…`"));
+    }
+
+    #[test]
+    fn a_wait_is_never_told_too_short() {
+        let told = |nanos| Seconds(Duration::from_nanos(nanos)).to_string();
+        assert_eq!([told(0), told(1), told(1_000_000_000)], ["0 seconds", "1 second", "1 second"]);
+        assert_eq!([told(1_000_000_001), told(2_000_000_000)], ["2 seconds", "2 seconds"]);
+    }
+}

@@ -256,6 +256,20 @@ mod tests {
     }
 
     #[test]
+    fn what_makes_a_text_no_token_is_said() {
+        for (malformed, text) in [
+            (Malformed::TooLarge { bytes: 20_000 }, "20000 bytes, at most 16384 are accepted"),
+            (Malformed::NotThreeParts { parts: 1 }, "1 part where a JWT has 3"),
+            (Malformed::NotThreeParts { parts: 5 }, "5 parts where a JWT has 3"),
+            (Malformed::EmptyPart, "one of the three parts is empty"),
+            (Malformed::NotBase64 { part: "header" }, "the header is not base64url"),
+            (Malformed::NotJson { part: "payload" }, "the payload is not the JSON a JWT has"),
+        ] {
+            assert_eq!(Rejection::from(malformed).message(), format!("Invalid token format: {text}"));
+        }
+    }
+
+    #[test]
     fn waits_are_rounded_up_to_whole_seconds() {
         let message =
             |millis| Rejection::RateLimited { retry_after: Duration::from_millis(millis) }.message();
@@ -268,5 +282,6 @@ mod tests {
         let rejection =
             Rejection::Expired { expired_at: UnixTime(1_795_219_199), now: UnixTime(1_795_219_239) };
         assert_eq!(rejection.message(), "Token has expired: at 2026-11-20T23:59:59Z, 40 seconds ago");
+        assert_eq!(rejection.to_string(), rejection.message());
     }
 }

@@ -4,6 +4,7 @@ use std::io::{self, Read};
 
 use auth_core::secret::Secret;
 use clap::{Args, Subcommand};
+use mcp_server::tools::{self, Reads};
 
 use crate::failure::Failure;
 
@@ -33,6 +34,12 @@ pub struct CheckArgs {
     // Several words, because `Bearer …` without quotes is two, and a usage error would repeat the second.
     #[arg(value_name = "TOKEN|-", num_args = 0.., value_parser = secret)]
     pub token: Vec<Secret>,
+    /// Also ask for the scopes that calls of this tool need, and those of the dataset they read
+    #[arg(long, value_name = "NAME", value_parser = tool)]
+    pub tool: Option<String>,
+    /// Also ask for the scopes of this dataset; left out, a tool that reads data reads the default one
+    #[arg(long, value_name = "NAME")]
+    pub dataset: Option<String>,
     /// Do not ask the issuer for its keys, and leave the signature unchecked
     #[arg(long)]
     pub offline: bool,
@@ -87,6 +94,14 @@ fn read(input: impl Read) -> Result<Secret, Failure> {
     Ok(Secret::new(text))
 }
 
+fn tool(name: &str) -> Result<String, String> {
+    if Reads::of(name, None).is_some() {
+        return Ok(name.to_owned());
+    }
+    let known: Vec<_> = tools::definitions().into_iter().map(|tool| tool.name).collect();
+    Err(format!("the tools are {}", known.join(", ")))
+}
+
 #[expect(clippy::unnecessary_wraps, reason = "the shape of a clap parser")]
 fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
     Ok(Secret::new(text))
@@ -130,6 +145,14 @@ mod tests {
         assert!(!format!("{failure:?}").contains("a.b.c"));
         assert_eq!(args(&["-"]).token(&vec![b'x'; 1 << 21][..]).unwrap_err().exit(), Exit::Usage);
         assert_eq!(args(&["-"]).token(&[0xff, 0xfe][..]).unwrap_err().exit(), Exit::Mendable);
+    }
+
+    #[test]
+    fn a_misspelt_tool_is_a_usage_error_that_lists_the_tools() {
+        let refused = Check::try_parse_from(["m4", "--tool", "execute_qeury"]).err().unwrap();
+        assert_eq!(refused.exit_code(), i32::from(crate::exit_code::USAGE));
+        assert!(refused.to_string().contains("execute_query,"), "{refused}");
+        assert_eq!(args(&["--tool", "execute_query"]).tool.as_deref(), Some("execute_query"));
     }
 
     #[test]

@@ -67,6 +67,16 @@ impl KeyDriver {
 
     /// Waits until the lifecycle can answer for `query`. Never answers [`KeyLookup::NeedsFetch`].
     pub(super) async fn obtain(&self, query: KeyQuery) -> KeyLookup {
+        self.ask(Some(query)).await
+    }
+
+    /// Waits until there are keys, or until it is known that there are none. Asks for none of them, so it uses up nothing
+    /// of what is granted to ids nobody knows.
+    pub(super) async fn warm(&self) -> KeyLookup {
+        self.ask(None).await
+    }
+
+    async fn ask(&self, query: Option<KeyQuery>) -> KeyLookup {
         let (reply, answer) = oneshot::channel();
         let ended =
             || KeyLookup::Unavailable { failure: FetchFailed::Unreachable, retry_after: Duration::ZERO };
@@ -84,7 +94,8 @@ pub(super) const FETCH_TIMEOUT: Duration = Duration::from_secs(20);
 const WAITING_ROOM: usize = 1024;
 
 struct Request {
-    query: KeyQuery,
+    /// `None`: whatever keys there are.
+    query: Option<KeyQuery>,
     reply: oneshot::Sender<KeyLookup>,
 }
 
@@ -120,7 +131,12 @@ impl<N: Fn() -> Now + Send> Task<N> {
     }
 
     fn answer_or_keep(&mut self, request: Request) {
-        match self.lifecycle.lookup(&request.query, (self.now)()) {
+        let now = (self.now)();
+        let outcome = match &request.query {
+            Some(query) => self.lifecycle.lookup(query, now),
+            None => self.lifecycle.warm(now),
+        };
+        match outcome {
             KeyLookup::NeedsFetch => self.waiting.push(request),
             // A caller that went away needs no answer.
             answer => drop(request.reply.send(answer)),

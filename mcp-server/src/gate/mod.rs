@@ -14,12 +14,11 @@ mod setup;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth_core::algorithm::Algorithm;
 use auth_core::api_key::{ApiKeys, Shape};
 pub use auth_core::authenticator::{Authenticated, Credential, Granted};
 use auth_core::authenticator::{Authenticator, Decision, NeedsKeys, Refused};
 use auth_core::introspection::{Lookup, OpaqueToken};
-use auth_core::jwks::{FetchFailed, KeyLookup, KeyQuery, KeySnapshot};
+use auth_core::jwks::{FetchFailed, KeyLookup, KeySnapshot};
 use auth_core::rejection::{ApiKeyRejection, Malformed, Rejection};
 use auth_core::scope::Access;
 use auth_core::secret::Secret;
@@ -138,9 +137,7 @@ impl Gate {
             if self.keys_of(place).usable(self.now()).is_some() {
                 continue;
             }
-            // No key has this id; asking for it is asking for the set.
-            let query = KeyQuery { kid: Some(String::new()), algorithm: Algorithm::RS256 };
-            if let KeyLookup::Unavailable { .. } = issuer.keys.obtain(query).await {
+            if let KeyLookup::Unavailable { .. } = issuer.keys.warm().await {
                 return false;
             }
         }

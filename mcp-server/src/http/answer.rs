@@ -51,12 +51,20 @@ pub(super) fn error(status: StatusCode, code: &str, description: &str, hint: &st
 pub(super) fn refusal(rejection: &Rejection) -> Response {
     let status = StatusCode::from_u16(rejection.http_status()).unwrap_or(StatusCode::UNAUTHORIZED);
     let code = rejection.oauth_error().unwrap_or_else(|| rejection.code());
-    let response = error(status, code, &rejection.message(), &rejection.hint());
+    let hint = match rejection {
+        // The core's words begin with the settings of stdio.
+        Rejection::MissingToken => NO_TOKEN.to_owned(),
+        other => other.hint(),
+    };
+    let response = error(status, code, &rejection.message(), &hint);
     match rejection.retry_after() {
         Some(wait) => retry_after(response, wait),
         None => response,
     }
 }
+
+const NO_TOKEN: &str = "Send an access token as `Authorization: Bearer …`. The challenge's `resource_metadata` says who \
+                        issues them.";
 
 /// Says in whole seconds when to come again (RFC 9110 §10.2.3); never before the wait is over.
 pub(super) fn retry_after(mut response: Response, wait: Duration) -> Response {

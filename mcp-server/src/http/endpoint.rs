@@ -192,6 +192,8 @@ impl<S: Served> Endpoint<S> {
         let response = stateful.service.handle(http::Request::from_parts(parts, Empty::<Bytes>::new())).await;
         if is_delete && response.status().is_success() {
             stateful.sessions.closed(&id);
+            // What clients expect of a DELETE that is done; the library says 202, as if it were still to come.
+            return answer::empty(StatusCode::NO_CONTENT);
         }
         let ends = ends(self.closing.clone(), left);
         response.map(|body| Held::new(body, permit).until(ends).boxed_unsync())

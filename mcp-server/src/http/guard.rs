@@ -149,10 +149,13 @@ impl Presented {
     }
 }
 
-/// Whether a refusal says that somebody tried a credential that is not good. Asking without one, or without the nonce
-/// that only this answer tells, is how every client begins.
+/// Whether a refusal says that somebody tried a credential that is not good.
+///
+/// Asking without one, or without the nonce that only this answer tells, is how every client begins. A key id that is not
+/// known is what good tokens have after an issuer began to sign with a new key; refusing one costs no signature.
 fn is_failure(rejection: &Rejection) -> bool {
-    matches!(rejection.oauth_error(), Some("invalid_token" | "invalid_dpop_proof"))
+    !matches!(rejection, Rejection::UnknownKey { .. })
+        && matches!(rejection.oauth_error(), Some("invalid_token" | "invalid_dpop_proof"))
 }
 
 /// A nonce is good for one to two of these: RFC 9449 §8 has the server choose, and clients fetch a new one in a round

@@ -97,6 +97,17 @@ pub enum Reads<'a> {
     Dataset(Option<&'a str>),
 }
 
+impl<'a> Reads<'a> {
+    /// What calls of a tool that give this name are about; `None` where there is no such tool.
+    pub fn of(tool: &str, named: Option<&'a str>) -> Option<Self> {
+        match tool {
+            schema::NAME | table::NAME | query::NAME => Some(Self::Dataset(named)),
+            datasets::LIST | datasets::SET | capabilities::NAME | whoami::NAME => Some(Self::Nothing),
+            _ => None,
+        }
+    }
+}
+
 /// A call that is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadCall {
@@ -154,6 +165,22 @@ mod tests {
         let call =
             parse("execute_query", json!({ "sql_query": "x", "dataset": null, "limit": null })).unwrap();
         assert_eq!(call.reads(), Reads::Dataset(None));
+    }
+
+    #[test]
+    fn what_a_tool_reads_is_known_without_a_call() {
+        let arguments = |tool: &str| match tool {
+            "get_table_info" => json!({ "table_name": "t", "dataset": "d" }),
+            "execute_query" => json!({ "sql_query": "x", "dataset": "d" }),
+            "get_database_schema" => json!({ "dataset": "d" }),
+            "set_dataset" => json!({ "dataset_name": "d" }),
+            _ => json!({}),
+        };
+        for tool in crate::tools::definitions() {
+            let call = parse(&tool.name, arguments(&tool.name)).unwrap();
+            assert_eq!(Reads::of(&tool.name, Some("d")), Some(call.reads()), "{}", tool.name);
+        }
+        assert_eq!(Reads::of("search_notes", None), None);
     }
 
     #[test]

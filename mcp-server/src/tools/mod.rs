@@ -174,13 +174,23 @@ impl Toolbox {
     fn source(&self, named: Option<&str>) -> (Option<String>, Source<'_>) {
         let named = named.or(self.default_dataset.as_deref());
         let dataset = self.registry().resolve(named);
-        let intended = match &dataset {
-            Ok(dataset) => Some(dataset.name.clone()),
-            Err(_) => named.and_then(|named| named.parse::<Name>().ok()).map(|name| name.to_string()),
-        };
+        let intended = intended(named, &dataset);
         let backend = self.backend.as_deref().ok_or(CallError::BackendUnavailable(self.backend_kind));
         let source = backend.and_then(|backend| Ok(DataSource { backend, dataset: dataset? }));
         (intended, Source(source))
+    }
+}
+
+/// The dataset whose scopes the gate asks for when a data tool is called with this name, or with none.
+pub fn guarded_dataset(config: &Config, named: Option<&str>) -> Option<String> {
+    let named = named.or(config.backend.default_dataset.as_deref());
+    intended(named, &Registry::open(&config.locations.data_dir).resolve(named))
+}
+
+fn intended(named: Option<&str>, dataset: &Result<Dataset, ResolveError>) -> Option<String> {
+    match dataset {
+        Ok(dataset) => Some(dataset.name.clone()),
+        Err(_) => named.and_then(|named| named.parse::<Name>().ok()).map(|name| name.to_string()),
     }
 }
 

@@ -7,11 +7,10 @@ use axum::body::Bytes;
 use axum::extract::State as Shared;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use url::form_urlencoded;
 
+use super::client::authenticate;
 use super::state::State;
 use super::token::TokenSpec;
 
@@ -45,10 +44,10 @@ struct Grant {
 
 /// An error answer of RFC 6749 §5.2 or RFC 8707 §2.
 pub(super) struct Refusal {
-    error: &'static str,
-    description: &'static str,
+    pub(super) error: &'static str,
+    pub(super) description: &'static str,
     /// Whether the client tried HTTP Basic, which a 401 must then name.
-    basic: bool,
+    pub(super) basic: bool,
 }
 
 impl Grant {
@@ -111,47 +110,6 @@ impl Form {
             Some(_) => Err(refusal("invalid_request", "a parameter comes twice")),
         }
     }
-}
-
-/// `client_secret_basic` or `client_secret_post` (RFC 6749 §2.3.1), not both.
-pub(super) fn authenticate(state: &State, headers: &HeaderMap, form: &Form) -> Result<(), Refusal> {
-    let (id, secret, basic) = match headers.get(header::AUTHORIZATION) {
-        Some(value) => {
-            if form.one("client_secret")?.is_some() {
-                return Err(refusal("invalid_request", "two ways of client authentication at once"));
-            }
-            let (id, secret) = basic_credentials(value).ok_or(Refusal {
-                error: "invalid_client",
-                description: "the Authorization header is not HTTP Basic",
-                basic: true,
-            })?;
-            (id, secret, true)
-        }
-        None => match (form.one("client_id")?, form.one("client_secret")?) {
-            (Some(id), Some(secret)) => (id.to_owned(), secret.to_owned(), false),
-            _ => return Err(refusal("invalid_client", "no client authentication")),
-        },
-    };
-    if id == state.client.id && secret == state.client.secret {
-        Ok(())
-    } else {
-        Err(Refusal { error: "invalid_client", description: "unknown client or wrong secret", basic })
-    }
-}
-
-/// Id and secret, each form-encoded before the Base64 (RFC 6749 §2.3.1).
-fn basic_credentials(value: &HeaderValue) -> Option<(String, String)> {
-    let (scheme, encoded) = value.to_str().ok()?.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return None;
-    }
-    let decoded = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
-    let (id, secret) = decoded.split_once(':')?;
-    Some((form_decoded(id), form_decoded(secret)))
-}
-
-fn form_decoded(text: &str) -> String {
-    form_urlencoded::parse(text.as_bytes()).map(|(key, _)| key.into_owned()).next().unwrap_or_default()
 }
 
 pub(super) fn refusal(error: &'static str, description: &'static str) -> Refusal {

@@ -9,7 +9,8 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::MockIssuer;
-use super::grant::{Form, Refusal, authenticate, refusal, uncached};
+use super::client::authenticate;
+use super::grant::{Form, Refusal, refusal, uncached};
 use super::state::State;
 
 impl MockIssuer {

@@ -1,6 +1,6 @@
 //! Signing keys, generated fresh for each issuer, and their public halves as JWKs (RFC 7517, RFC 7518 §6).
 
-use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{self, EcdsaKeyPair, KeyPair as _, RsaEncoding, RsaKeyPair};
@@ -126,20 +126,38 @@ impl SigningKey {
         der.as_ref().to_vec()
     }
 
-    /// The public key as PEM, lines of 64 characters and a final newline as `openssl` writes it.
+    /// The public key as PEM.
     pub(crate) fn public_pem(&self) -> String {
-        let body = STANDARD.encode(self.public_der());
-        let mut pem = String::from("-----BEGIN PUBLIC KEY-----\n");
-        let mut rest = body.as_str();
-        while !rest.is_empty() {
-            let (line, tail) = rest.split_at(rest.len().min(64));
-            pem.push_str(line);
-            pem.push('\n');
-            rest = tail;
-        }
-        pem.push_str("-----END PUBLIC KEY-----\n");
-        pem
+        pem("PUBLIC KEY", &self.public_der())
     }
+
+    /// The private key as PKCS #8 PEM.
+    pub(crate) fn private_pem(&self) -> String {
+        let der = match &self.pair {
+            Pair::Rsa(pair) => {
+                AsDer::<Pkcs8V1Der<'_>>::as_der(pair.as_ref()).map(|der| der.as_ref().to_vec())
+            }
+            Pair::Ec(pair) => pair.to_pkcs8v1().map(|document| document.as_ref().to_vec()),
+        };
+        pem("PRIVATE KEY", &der.expect("aws-lc encodes its own private keys"))
+    }
+}
+
+/// Lines of 64 characters and a final newline, as `openssl` writes it.
+fn pem(label: &str, der: &[u8]) -> String {
+    let body = STANDARD.encode(der);
+    let mut pem = format!("-----BEGIN {label}-----\n");
+    let mut rest = body.as_str();
+    while !rest.is_empty() {
+        let (line, tail) = rest.split_at(rest.len().min(64));
+        pem.push_str(line);
+        pem.push('\n');
+        rest = tail;
+    }
+    pem.push_str("-----END ");
+    pem.push_str(label);
+    pem.push_str("-----\n");
+    pem
 }
 
 /// HMAC-SHA-256 of `message`: what a forger computes with a public key as the secret.

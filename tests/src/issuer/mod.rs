@@ -6,6 +6,7 @@
 //! It runs on a thread and runtime of its own, so a test that blocks its own runtime does not stop the issuer, and
 //! dropping the handle ends every open connection, also those held open by [`Fault::Hang`].
 
+mod client;
 pub mod command;
 mod control;
 mod forge;
@@ -24,12 +25,14 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+pub use client::ClientKey;
 pub use forge::Forgery;
 pub use keys::KeyKind;
 pub use state::{Counters, Endpoint, Fault, OVERSIZE_BYTES, OldKeys};
 pub use token::{DEFAULT_SUBJECT, MintRequest, TokenSpec};
 
-use state::{Client, State};
+use client::Client;
+use state::State;
 use token::Defaults;
 
 /// How to start an issuer.
@@ -53,6 +56,8 @@ pub struct Options {
     pub client_id: String,
     /// Its secret.
     pub client_secret: String,
+    /// Its public key as a JWK; when given, it is to authenticate by `private_key_jwt`, and its secret is refused.
+    pub client_key: Option<serde_json::Value>,
 }
 
 impl Default for Options {
@@ -67,6 +72,7 @@ impl Default for Options {
             well_known_jwks: true,
             client_id: "m4-client".into(),
             client_secret: "m4-mock-client-secret".into(),
+            client_key: None,
         }
     }
 }
@@ -99,7 +105,7 @@ impl MockIssuer {
             lifetime: options.expires_in,
             client_id: options.client_id.clone(),
         };
-        let client = Client { id: options.client_id, secret: options.client_secret };
+        let client = Client { id: options.client_id, secret: options.client_secret, key: options.client_key };
         let state = Arc::new(State::new(origin, defaults, client, &options.keys, options.well_known_jwks));
         let router = routes::router(&state, &options.path);
         let (stop, stopped) = oneshot::channel();

@@ -76,13 +76,17 @@ async fn act((delay, fault): (std::time::Duration, Option<Fault>), request: Requ
 
 async fn metadata(Shared(state): Shared<Arc<State>>) -> Json<Value> {
     let scopes: Vec<&str> = state.defaults.scope.split_whitespace().collect();
+    let methods: &[&str] = match state.client.key {
+        Some(_) => &["private_key_jwt"],
+        None => &["client_secret_basic", "client_secret_post"],
+    };
     Json(json!({
         "issuer": state.defaults.issuer,
         "jwks_uri": state.jwks_uri(),
         "token_endpoint": state.token_endpoint(),
-        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "token_endpoint_auth_methods_supported": methods,
         "introspection_endpoint": state.introspection_endpoint(),
-        "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "introspection_endpoint_auth_methods_supported": methods,
         "grant_types_supported": ["client_credentials"],
         "response_types_supported": [],
         "scopes_supported": scopes,

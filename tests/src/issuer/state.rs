@@ -1,12 +1,13 @@
 //! What the issuer holds: keys, faults to act out, and how often each endpoint was asked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::client::Client;
 use super::forge::{Materials, forge, sign};
 use super::keys::{KeyKind, SigningKey};
 use super::token::{Defaults, TokenSpec, random_id};
@@ -62,13 +63,6 @@ pub enum OldKeys {
     Drop,
 }
 
-/// A registered client of the token and introspection endpoints.
-#[derive(Clone, Debug)]
-pub(crate) struct Client {
-    pub(crate) id: String,
-    pub(crate) secret: String,
-}
-
 /// Shared by the handle and the request handlers.
 pub(crate) struct State {
     pub(crate) origin: String,
@@ -87,6 +81,8 @@ struct Changing {
     well_known_jwks: bool,
     /// What introspection answers about each opaque token.
     opaque: BTreeMap<String, Value>,
+    /// The `jti` of every client assertion that was accepted.
+    assertions: BTreeSet<String>,
 }
 
 impl State {
@@ -105,6 +101,7 @@ impl State {
             counters: Counters::default(),
             well_known_jwks,
             opaque: BTreeMap::new(),
+            assertions: BTreeSet::new(),
         };
         Self { origin, defaults, client, changing: Mutex::new(changing) }
     }
@@ -198,6 +195,11 @@ impl State {
 
     pub(crate) fn opaque(&self, token: &str) -> Option<Value> {
         self.changing().opaque.get(token).cloned()
+    }
+
+    /// Remembers the assertion of this `jti`; `false` when it is not the first (RFC 7523 §3).
+    pub(crate) fn is_new_assertion(&self, jti: String) -> bool {
+        self.changing().assertions.insert(jti)
     }
 
     pub(crate) fn set_fault(&self, endpoint: Endpoint, fault: Option<Fault>) {

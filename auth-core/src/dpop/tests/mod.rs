@@ -5,6 +5,7 @@ mod binding;
 mod challenges;
 mod nonces;
 mod properties;
+mod refusals;
 mod replay;
 mod rfc_9449;
 
@@ -88,6 +89,20 @@ fn a_sound_proof_of_either_key_type_is_accepted_and_redeemed() {
 }
 
 #[test]
+fn a_verifier_shows_the_rules_it_applies() {
+    let rules = DpopSettings {
+        algorithms: vec![Algorithm::EdDSA],
+        max_age: Duration::from_secs(7),
+        future_skew: Duration::from_secs(3),
+        replay_capacity: 5,
+        replay_per_key: 2,
+        nonces: None,
+    };
+    let expected = format!("{rules:?}");
+    assert_eq!(format!("{:?}", DpopVerifier::new(rules).settings()), expected);
+}
+
+#[test]
 fn a_request_has_exactly_one_proof() {
     assert_eq!(single_proof([]), Err(DpopRejection::MissingProof));
     assert_eq!(single_proof(["a"]), Ok("a"));
@@ -97,7 +112,8 @@ fn a_request_has_exactly_one_proof() {
 #[test]
 fn what_is_not_one_small_jws_is_refused() {
     let good = proof(&Signer::p256("k"), &claims());
-    assert!(matches!(refusal(&"a".repeat(MAX_PROOF_BYTES + 1)), DpopRejection::TooLarge { .. }));
+    assert_eq!(refusal(&"a".repeat(8193)), DpopRejection::TooLarge { bytes: 8193 });
+    assert_eq!(refusal(&"a".repeat(8192)), DpopRejection::NotThreeParts);
     for text in ["", "a.b", "a.b.c.d", &format!("{good},{good}"), &format!("{good}.")] {
         assert_eq!(refusal(text), DpopRejection::NotThreeParts, "{text}");
     }

@@ -44,3 +44,11 @@ fn without_an_issuer_a_nonce_is_neither_asked_for_nor_looked_at() {
     judge(&verifier, &proof(&Signer::p256("k"), &with("nonce", json!("any"))), at(0)).unwrap();
     assert_eq!(verifier.nonce(at(0)), None);
 }
+
+#[test]
+fn a_nonce_is_accepted_when_it_is_issued_at_any_time_there_is() {
+    let issuer = NonceIssuer::new(&[7; 32], Duration::from_secs(1));
+    for wall in [i64::MIN, -1, 0, T, i64::MAX].map(UnixTime) {
+        assert!(issuer.accepts(&issuer.issue(wall), wall), "{wall}");
+    }
+}

@@ -23,7 +23,7 @@ pub struct LifecycleSettings {
     pub ttl: Duration,
     /// After that a set stays usable this long while the issuer fails to give a new one. Zero means never.
     pub stale_for: Duration,
-    /// At most one fetch per this time is spent on key ids nobody knows.
+    /// How long key ids that nobody knows are not asked for, after a fetch for one of them brought nothing new.
     pub unknown_kid_cooldown: Duration,
 }
 
@@ -49,7 +49,8 @@ pub struct KeyLifecycle {
     wanted: Option<Want>,
     /// Whether the refresh or the retry that follows from the last outcome is still to come.
     scheduled: bool,
-    unknown_kid_fetch: Option<Now>,
+    /// When the issuer was last asked for an unknown key and had nothing new.
+    asked_in_vain: Option<Now>,
     next_id: u64,
 }
 
@@ -66,7 +67,7 @@ impl KeyLifecycle {
             in_flight: None,
             wanted: None,
             scheduled: false,
-            unknown_kid_fetch: None,
+            asked_in_vain: None,
             next_id: 0,
         }
     }
@@ -81,32 +82,36 @@ impl KeyLifecycle {
 
     /// Whether the key for `query` can be had, and if not, what to wait for.
     pub fn lookup(&mut self, query: &KeyQuery, now: Now) -> KeyLookup {
-        let usable = self.fetched.as_ref().filter(|fetched| fetched.age.is_below(self.usable_for(), now));
-        let Some(fetched) = usable else {
-            return match self.backing_off(now) {
-                Some(unavailable) => unavailable,
-                None => self.want(Want::Newer),
-            };
-        };
+        let warm = self.warm(now);
+        let (KeyLookup::Ready, Some(fetched)) = (&warm, &self.fetched) else { return warm };
         fetched.age.mark_used();
         if !matches!(fetched.set.select(query), Selection::Unknown) {
             // Stale keys are only usable after a failure, and then nobody waits: retries go on in the background.
             return KeyLookup::Ready;
         }
-        if self.in_flight.is_some() {
-            return KeyLookup::NeedsFetch;
+        if self.in_flight.is_some() || self.wanted.is_some() {
+            return self.want(Want::Whole);
         }
-        if let Some(unavailable) = self.backing_off(now) {
+        // The issuer that just failed is asked soon again: it may be back with a key that it began to sign with.
+        if let Some(unavailable) = self.waiting(FAILED_FOR_UNKNOWN, now) {
             return unavailable;
         }
-        match self.unknown_kid_fetch.map(|at| now.since(at)) {
-            Some(elapsed) if elapsed < self.settings.unknown_kid_cooldown && self.wanted.is_none() => {
+        match self.asked_in_vain.map(|at| now.since(at)) {
+            Some(elapsed) if elapsed < self.settings.unknown_kid_cooldown => {
                 KeyLookup::Unknown { retry_after: self.settings.unknown_kid_cooldown.saturating_sub(elapsed) }
             }
-            _ => {
-                self.unknown_kid_fetch = Some(now);
-                self.want(Want::Whole)
-            }
+            _ => self.want(Want::Whole),
+        }
+    }
+
+    /// Has the keys fetched, if there are none that can be used, without asking for any of them.
+    pub fn warm(&mut self, now: Now) -> KeyLookup {
+        if self.fetched.as_ref().is_some_and(|fetched| fetched.age.is_below(self.usable_for(), now)) {
+            return KeyLookup::Ready;
+        }
+        match self.backing_off(now) {
+            Some(unavailable) => unavailable,
+            None => self.want(Want::Newer),
         }
     }
 
@@ -125,7 +130,8 @@ impl KeyLifecycle {
         let id = FetchId(self.next_id);
         self.next_id += 1;
         self.scheduled = false;
-        self.in_flight = Some(InFlight { id, is_conditional: validators.is_some() });
+        self.in_flight =
+            Some(InFlight { id, is_conditional: validators.is_some(), is_for_unknown: want == Want::Whole });
         Some(Fetch { id, validators })
     }
 
@@ -138,8 +144,10 @@ impl KeyLifecycle {
     ) {
         let Some(fetch) = self.in_flight.take_if(|fetch| fetch.id == id) else { return };
         self.scheduled = true;
+        let mut same_keys = true;
         let (set, generation, validators, max_age) = match (outcome.map(Into::into), self.fetched.take()) {
-            (Ok(FetchOutcome::Fetched { set, validators, max_age }), _) => {
+            (Ok(FetchOutcome::Fetched { set, validators, max_age }), old) => {
+                same_keys = old.is_some_and(|old| old.set.has_the_keys_of(&set));
                 (Arc::new(set), id.0 + 1, validators, max_age)
             }
             (Ok(FetchOutcome::NotModified { max_age }), Some(same)) if fetch.is_conditional => {
@@ -154,6 +162,10 @@ impl KeyLifecycle {
                 return self.fail(reason, now);
             }
         };
+        if fetch.is_for_unknown {
+            // A set that changed was worth the asking: the issuer is rotating its keys and may do so again.
+            self.asked_in_vain = same_keys.then_some(now);
+        }
         let fresh_for = self.fresh_for(max_age);
         let refresh_after = refresh_after(fresh_for, self.jitter_seed ^ id.0);
         self.failure = None;
@@ -223,8 +235,13 @@ impl KeyLifecycle {
     }
 
     fn backing_off(&self, now: Now) -> Option<KeyLookup> {
+        self.waiting(LONGEST_BACKOFF, now)
+    }
+
+    /// Whether the last attempt failed less than its backoff ago, and less than `most`.
+    fn waiting(&self, most: Duration, now: Now) -> Option<KeyLookup> {
         let failure = self.failure.as_ref().filter(|_| self.in_flight.is_none())?;
-        let left = failure.backoff().saturating_sub(now.since(failure.at));
+        let left = failure.backoff().min(most).saturating_sub(now.since(failure.at));
         (!left.is_zero())
             .then(|| KeyLookup::Unavailable { failure: failure.reason.clone(), retry_after: left })
     }
@@ -251,6 +268,10 @@ pub enum KeyLookup {
     },
 }
 
+const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
+/// How long an issuer that failed is not asked for a key id that nobody knows, while other keys are usable. Its tokens may
+/// already be signed with that key.
+const FAILED_FOR_UNKNOWN: Duration = Duration::from_secs(1);
 /// Below this a caller could find its keys expired whenever they come, and wait for ever.
 const SHORTEST_TTL: Duration = Duration::from_secs(1);
 /// A year: longer than anything sensible, short enough to calculate with.
@@ -273,6 +294,7 @@ struct Fetched {
 struct InFlight {
     id: FetchId,
     is_conditional: bool,
+    is_for_unknown: bool,
 }
 
 /// The later one includes the earlier.
@@ -294,8 +316,8 @@ struct Failure {
 impl Failure {
     /// 1 s, 2 s, 4 s … at most a minute.
     fn backoff(&self) -> Duration {
-        const LONGEST: Duration = Duration::from_secs(60);
-        Duration::from_secs(1).saturating_mul(2_u32.saturating_pow(self.count.saturating_sub(1))).min(LONGEST)
+        let doubled = 2_u32.saturating_pow(self.count.saturating_sub(1));
+        Duration::from_secs(1).saturating_mul(doubled).min(LONGEST_BACKOFF)
     }
 }
 

@@ -95,6 +95,8 @@ struct Model {
     failed: Time,
     in_flight: Option<Fetch>,
     ids: HashSet<u64>,
+    is_for_unknown: bool,
+    /// When the issuer was last asked for an unknown key and had nothing new.
     unknown_asked: Option<Time>,
 }
 
@@ -121,6 +123,7 @@ impl Model {
             failed: time,
             in_flight: None,
             ids: HashSet::new(),
+            is_for_unknown: false,
             unknown_asked: None,
         }
     }
@@ -148,6 +151,11 @@ impl Model {
         }
         let backoff = [1, 2, 4, 8, 16, 32].get(self.failures as usize - 1).copied().unwrap_or(60);
         (backoff - self.time.since(self.failed)).max(0)
+    }
+
+    /// A key that is not known may be the one the issuer signs with since it came back.
+    fn backoff_left_for_unknown(&self) -> i64 {
+        if self.failures == 0 { 0 } else { (1 - self.time.since(self.failed)).max(0) }
     }
 
     fn run(&mut self, step: &Step) {
@@ -186,8 +194,9 @@ impl Model {
         let expected = match () {
             () if self.is_usable() && self.kids.contains(&kid) => "ready",
             () if self.in_flight.is_some() => "fetch",
-            () if self.backoff_left() > 0 => "unavailable",
+            () if !self.is_usable() && self.backoff_left() > 0 => "unavailable",
             () if !self.is_usable() => "fetch",
+            () if self.backoff_left_for_unknown() > 0 => "unavailable",
             () if self.unknown_asked.is_some_and(|at| self.time.since(at) < COOLDOWN) => "unknown",
             () => "fetch for unknown",
         };
@@ -203,13 +212,12 @@ impl Model {
                     let is_for_unknown = expected == "fetch for unknown";
                     self.poll(Some(is_for_unknown));
                     assert!(self.in_flight.is_some(), "the caller would wait for ever");
-                    if is_for_unknown {
-                        self.unknown_asked = Some(self.time);
-                    }
                 }
             }
             KeyLookup::Unavailable { retry_after, .. } => {
-                assert_eq!((expected, seconds(retry_after)), ("unavailable", self.backoff_left()));
+                let left =
+                    if self.is_usable() { self.backoff_left_for_unknown() } else { self.backoff_left() };
+                assert_eq!((expected, seconds(retry_after)), ("unavailable", left));
             }
             KeyLookup::Unknown { retry_after } => {
                 assert_eq!(expected, "unknown");
@@ -229,7 +237,8 @@ impl Model {
         };
         assert!(self.in_flight.is_none(), "two fetches at once");
         assert!(self.ids.insert(fetch.id.0), "an id twice");
-        assert_eq!(self.backoff_left(), 0, "an issuer in trouble is left alone for a while");
+        let left = if demand == Some(true) { self.backoff_left_for_unknown() } else { self.backoff_left() };
+        assert_eq!(left, 0, "an issuer in trouble is left alone for a while");
         if demand.is_none() {
             assert!(self.is_usable() && (self.used || self.failures > 0), "nobody needs it");
             let age = self.time.since(self.since.unwrap());
@@ -237,6 +246,7 @@ impl Model {
         }
         let may_be_conditional = self.has_validators && demand != Some(true);
         assert_eq!(fetch.validators.is_some(), may_be_conditional);
+        self.is_for_unknown = demand == Some(true);
         self.in_flight = Some(fetch);
     }
 
@@ -254,6 +264,10 @@ impl Model {
             }),
         );
         assert_ne!(self.published.generation(), generation);
+        if self.is_for_unknown {
+            let is_new = self.since.is_none() || self.kids != *kids;
+            self.unknown_asked = (!is_new).then_some(self.time);
+        }
         (self.kids, self.has_validators) = (kids, validators);
         self.renew(max_age);
     }

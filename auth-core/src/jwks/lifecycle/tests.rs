@@ -79,6 +79,21 @@ impl World {
 }
 
 #[test]
+fn a_snapshot_says_when_its_keys_came() {
+    let key = Signer::p256("a");
+    let mut world = World::new();
+    let cold = world.lifecycle.snapshot();
+    assert_eq!((cold.fetched_at(), cold.keys().keys().count()), (None, 0));
+    world.seconds = 7;
+    assert_eq!(world.lookup("a"), KeyLookup::NeedsFetch);
+    world.succeed(&[&key]);
+    let came = world.now();
+    world.seconds = TTL * 100;
+    let old = world.lifecycle.snapshot();
+    assert_eq!((old.fetched_at(), old.keys().keys().count()), (Some(came), 1), "shown however old");
+}
+
+#[test]
 fn a_hundred_lookups_on_a_cold_cache_cause_one_fetch() {
     let key = Signer::p256("a");
     let mut world = World::new();
@@ -120,7 +135,64 @@ fn a_rotated_key_is_found_at_its_first_use() {
     assert_eq!(world.lookup("b"), KeyLookup::NeedsFetch);
     world.succeed(&[&new]);
     assert_eq!(world.lookup("b"), KeyLookup::Ready);
+    assert_eq!(world.lookup("a"), KeyLookup::NeedsFetch);
+    world.succeed(&[&new]);
     assert!(matches!(world.lookup("a"), KeyLookup::Unknown { .. }), "a withdrawn key is gone");
+}
+
+#[test]
+fn an_issuer_that_rotates_again_at_once_is_asked_again_at_once() {
+    let kids = ["a", "b", "c", "d"];
+    let keys = kids.map(Signer::p256);
+    let mut world = World::warm(&[&keys[0]]);
+    for new in 1..kids.len() {
+        assert_eq!(world.lookup(kids[new]), KeyLookup::NeedsFetch, "{}", kids[new]);
+        world.succeed(&[&keys[new], &keys[new - 1]]);
+        assert_eq!(world.lookup(kids[new]), KeyLookup::Ready);
+    }
+}
+
+#[test]
+fn a_fetch_that_failed_is_none_that_was_in_vain() {
+    let (old, new) = (Signer::p256("a"), Signer::p256("b"));
+    let mut world = World::warm(&[&old]);
+    assert_eq!(world.lookup("b"), KeyLookup::NeedsFetch);
+    world.fail();
+    assert!(matches!(world.lookup("b"), KeyLookup::Unavailable { .. }));
+    world.seconds = 1;
+    assert_eq!(world.lookup("b"), KeyLookup::NeedsFetch, "the cooldown is for issuers that answered");
+    world.succeed(&[&new, &old]);
+    assert_eq!(world.lookup("b"), KeyLookup::Ready);
+}
+
+#[test]
+fn an_issuer_that_is_back_is_asked_for_its_new_key_within_a_second() {
+    let (old, new) = (Signer::p256("a"), Signer::p256("b"));
+    let mut world = World::warm(&[&old]);
+    for _ in 0..6 {
+        assert_eq!(world.lookup("b"), KeyLookup::NeedsFetch);
+        world.fail();
+        // The backoff doubles; who has other keys does not wait for it.
+        world.seconds += 1;
+    }
+    assert_eq!(world.lookup("a"), KeyLookup::Ready);
+    assert_eq!(world.lookup("b"), KeyLookup::NeedsFetch);
+    world.succeed(&[&new, &old]);
+    assert_eq!(world.lookup("b"), KeyLookup::Ready);
+}
+
+#[test]
+fn warming_up_asks_for_keys_and_for_none_of_them() {
+    let key = Signer::p256("a");
+    let mut world = World::new();
+    assert_eq!(world.lifecycle.warm(world.now()), KeyLookup::NeedsFetch);
+    world.succeed(&[&key]);
+    assert_eq!(world.lifecycle.warm(world.now()), KeyLookup::Ready);
+    assert_eq!(world.lookup("b"), KeyLookup::NeedsFetch, "nothing was asked for in vain");
+    let mut down = World::new();
+    assert_eq!(down.lifecycle.warm(down.now()), KeyLookup::NeedsFetch);
+    down.fail();
+    assert!(matches!(down.lifecycle.warm(down.now()), KeyLookup::Unavailable { .. }));
 }
 
 #[test]
@@ -172,6 +244,44 @@ fn servers_started_together_refresh_apart_and_never_late() {
         assert!((200..300).contains(&count), "{count} of 1000 in quarter {quarter}");
     }
     assert_eq!(refresh(7), refresh(7));
+}
+
+#[test]
+fn two_refreshes_of_one_server_wait_differently_whatever_its_seed() {
+    let key = Signer::p256("a");
+    for seed in [0, u64::MAX] {
+        let mut world = World::new();
+        world.lifecycle = world.lifecycle.with_jitter(seed);
+        let mut waits = std::collections::HashSet::new();
+        for _ in 0..8 {
+            let _ = world.lookup("a");
+            world.succeed(&[&key]);
+            waits.insert(world.lifecycle.poll_timeout().unwrap().saturating_since(world.now().mono));
+            world.seconds += TTL;
+        }
+        assert!(waits.len() > 4, "{waits:?}");
+    }
+}
+
+/// Its first outputs from 1234567, which every implementation of the generator is checked by.
+#[test]
+fn the_jitter_is_that_of_splitmix64() {
+    assert_eq!(mixed(1_234_567), 6_457_827_717_110_365_317);
+    assert_eq!(mixed(1_234_567_u64.wrapping_add(0x9E37_79B9_7F4A_7C15)), 3_203_168_211_198_807_973);
+}
+
+#[test]
+fn a_set_is_fresh_for_a_year_at_most() {
+    const YEAR: u64 = 31_536_000;
+    let settings = LifecycleSettings { ttl: Duration::MAX, ..LifecycleSettings::default() };
+    let mut world = World::new();
+    world.lifecycle = KeyLifecycle::new(settings);
+    let _ = world.lookup("a");
+    world.succeed(&[&Signer::p256("a")]);
+    world.seconds = YEAR - 1;
+    assert!(world.is_usable());
+    world.seconds = YEAR;
+    assert!(!world.is_usable());
 }
 
 #[test]

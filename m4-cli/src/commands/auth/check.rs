@@ -3,18 +3,20 @@
 use std::fmt::Write as _;
 
 use auth_core::explain::{Explanation, IssuerKeys, Outcome as StepOutcome, Step, Verdict, explain};
-use auth_core::scope::Access;
 use auth_core::secret::Secret;
 use auth_core::token::UnverifiedToken;
+use mcp_server::config::Config;
 use serde::Serialize;
 
+use super::meant::Meant;
 use super::rules::Rules;
 use crate::Outcome;
 use crate::args::{CheckArgs, TokenArg};
 use crate::failure::Failure;
 use crate::output::Printer;
 
-pub(super) fn run(args: &CheckArgs, rules: &Rules<'_>, printer: &Printer) -> Outcome {
+pub(super) fn run(args: &CheckArgs, config: &Config, rules: &Rules<'_>, printer: &Printer) -> Outcome {
+    let meant = Meant::of(args, config)?;
     let token = match args.token(std::io::stdin())? {
         TokenArg::Typed(token) => {
             printer.warning("other users of this machine can see a token on the command line; pipe it into `m4 auth check -`");
@@ -30,8 +32,8 @@ pub(super) fn run(args: &CheckArgs, rules: &Rules<'_>, printer: &Printer) -> Out
             "`m4 keys list` shows which keys there are, and until when",
         ));
     }
-    let explanation = judge(text, args.offline, rules)?;
-    let report = Report::of(text, &explanation, rules, args.offline);
+    let explanation = judge(text, &meant, args.offline, rules)?;
+    let report = Report::of(text, &meant, &explanation, rules, args.offline);
     if args.json {
         printer.json(&report)?;
     } else {
@@ -44,8 +46,8 @@ pub(super) fn run(args: &CheckArgs, rules: &Rules<'_>, printer: &Printer) -> Out
 }
 
 /// Without keys first, which tells whose to fetch.
-fn judge(token: &str, offline: bool, rules: &Rules<'_>) -> Result<Explanation, Failure> {
-    let judged = |keys| explain(token, rules.policies(), |_| keys, &EVERY_CALL, rules.now());
+fn judge(token: &str, meant: &Meant, offline: bool, rules: &Rules<'_>) -> Result<Explanation, Failure> {
+    let judged = |keys| explain(token, rules.policies(), |_| keys, &meant.access(), rules.now());
     let without_keys = judged(IssuerKeys::NotAsked);
     let Some(place) = without_keys.issuer().filter(|_| !offline) else { return Ok(without_keys) };
     Ok(match &rules.fetch_keys(place)?.outcome {
@@ -53,9 +55,6 @@ fn judge(token: &str, offline: bool, rules: &Rules<'_>) -> Result<Explanation, F
         Err(failure) => judged(IssuerKeys::Unavailable(failure)),
     })
 }
-
-/// No tool and no dataset: only what every call needs is asked for.
-const EVERY_CALL: Access<'static> = Access { tool: "", dataset: None };
 
 /// What is printed, in either form.
 #[derive(Serialize)]
@@ -67,6 +66,12 @@ struct Report {
     code: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
+    /// For calls of which tool.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool: Option<String>,
+    /// That read which dataset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dataset: Option<String>,
     /// By whose rules.
     #[serde(skip_serializing_if = "Option::is_none")]
     issuer: Option<String>,
@@ -96,10 +101,10 @@ impl From<&Step> for StepReport {
 }
 
 impl Report {
-    fn of(token: &str, explanation: &Explanation, rules: &Rules<'_>, offline: bool) -> Self {
+    fn of(token: &str, meant: &Meant, explanation: &Explanation, rules: &Rules<'_>, offline: bool) -> Self {
         let steps = explanation.steps();
         let (verdict, message, code) = match explanation.verdict() {
-            Verdict::Passes => ("passes", "the gate lets this token in".to_owned(), None),
+            Verdict::Passes => ("passes", meant.admits(), None),
             Verdict::Refused(rejection) => ("refused", rejection.message(), Some(rejection.code())),
             Verdict::Unknown => ("unknown", UNKNOWN.to_owned(), None),
         };
@@ -117,6 +122,8 @@ impl Report {
             message,
             code,
             hint,
+            tool: meant.tool.clone(),
+            dataset: meant.dataset.clone(),
             issuer,
             token: fingerprint.map(|fingerprint| fingerprint.to_string()),
             offline,

@@ -2,6 +2,7 @@
 
 mod check;
 mod keys;
+mod meant;
 mod rules;
 
 use mcp_server::config::{Config, Flags};
@@ -21,7 +22,7 @@ pub(super) fn run(args: &AuthArgs, env: &Environment, printer: &Printer) -> Outc
     }
     let rules = Rules::of(&config)?;
     match &args.command {
-        AuthCommand::Check(args) => check::run(args, &rules, printer),
+        AuthCommand::Check(args) => check::run(args, &config, &rules, printer),
         AuthCommand::Keys(args) => keys::run(args, &rules, printer),
     }
 }
