@@ -98,7 +98,7 @@ fn tool(name: &str) -> Result<String, String> {
     if Reads::of(name, None).is_some() {
         return Ok(name.to_owned());
     }
-    let known: Vec<_> = tools::definitions().into_iter().map(|tool| tool.name).collect();
+    let known: Vec<_> = tools::definitions().iter().map(|tool| &*tool.name).collect();
     Err(format!("the tools are {}", known.join(", ")))
 }
 

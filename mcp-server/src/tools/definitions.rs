@@ -4,6 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use rmcp::handler::server::common::{schema_for_empty_input, schema_for_output, schema_for_type};
 use rmcp::model::{JsonObject, Tool, ToolAnnotations};
+use serde_json::{Value, json};
 
 use super::capabilities::CapabilitiesOutput;
 use super::datasets::{ListOutput, SetDatasetArgs, SetDatasetOutput};
@@ -86,10 +87,40 @@ fn tool(
     // Nothing here changes data or reaches beyond the configured datasets.
     let annotations =
         ToolAnnotations::new().read_only(true).destructive(false).idempotent(true).open_world(false);
-    Tool::new(name, description, input)
+    Tool::new(name, description, portable(input))
         .with_title(title)
-        .with_raw_output_schema(output)
+        .with_raw_output_schema(portable(output))
         .with_annotations(annotations)
+}
+
+/// The schema as every client's validator takes it: some know no schema that is `true`, and none but Rust's knows the
+/// formats of integers.
+fn portable(schema: Arc<JsonObject>) -> Arc<JsonObject> {
+    let mut schema = Value::Object(Arc::unwrap_or_clone(schema));
+    simplify(&mut schema);
+    match schema {
+        Value::Object(schema) => Arc::new(schema),
+        _ => Arc::default(),
+    }
+}
+
+fn simplify(schema: &mut Value) {
+    match schema {
+        Value::Object(members) => {
+            let is_rusts = |format: &Value| {
+                format.as_str().is_some_and(|format| format.trim_start_matches('u').starts_with("int"))
+            };
+            if members.get("format").is_some_and(is_rusts) {
+                members.remove("format");
+            }
+            if members.get("items") == Some(&Value::Bool(true)) {
+                members.insert("items".to_owned(), json!({ "description": "Any JSON value." }));
+            }
+            members.values_mut().for_each(simplify);
+        }
+        Value::Array(items) => items.iter_mut().for_each(simplify),
+        _ => {}
+    }
 }
 
 #[cfg(test)]
@@ -103,6 +134,14 @@ mod tests {
         for tool in definitions() {
             assert_ne!(Call::parse(&tool.name, None).err(), Some(BadCall::UnknownTool), "{}", tool.name);
             assert!(TOOLS.contains(&&*tool.name), "{}", tool.name);
+        }
+    }
+
+    #[test]
+    fn no_schema_needs_a_validator_that_knows_rust() {
+        let text = serde_json::to_string(definitions()).unwrap();
+        for foreign in ["\"uint", "\"int32\"", "\"int64\"", "\"items\":true"] {
+            assert!(!text.contains(foreign), "{foreign}");
         }
     }
 
