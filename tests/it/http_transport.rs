@@ -104,6 +104,42 @@ fn s19_requests_are_answered_in_json_and_notifications_accepted() {
     assert_eq!(counted(&answer), 100);
 }
 
+/// The first revision over streamable HTTP has batches: all of them pass the gate, or none.
+#[test]
+fn s19_a_batch_of_2025_03_26_is_answered_as_a_whole_and_later_revisions_have_none() {
+    let web = Web::with(|sandbox| sandbox.with("M4_OAUTH2_TOOL_SCOPES", "execute_query=query:database"));
+    let token = web.token();
+    let request = |id: u32, tool: &str, arguments: serde_json::Value| {
+        json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {
+            "name": tool, "arguments": arguments, "_meta": { "progressToken": id },
+        }})
+    };
+    let notification = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
+    let whoami = request(1, "whoami", json!({}));
+    let unknown = request(2, "no_such_tool", json!({}));
+    let batch = json!([whoami, notification, unknown]).to_string();
+    let answer = web.server.post(&batch).bearer(&token).send().unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let answers = answer.json();
+    assert_eq!(answers.as_array().unwrap().len(), 2, "{answers}");
+    assert!(
+        answers[0]["id"] == 1 && answers[0]["result"]["structuredContent"]["subject"].is_string(),
+        "{answers}"
+    );
+    assert!(answers[1]["id"] == 2 && answers[1]["error"]["code"] == -32602, "{answers}");
+
+    let only_told = json!([notification]).to_string();
+    assert_eq!(web.server.post(&only_told).bearer(&token).send().unwrap().status, 202);
+    let query = request(3, "execute_query", json!({ "sql_query": "SELECT 1" }));
+    let forbidden = web.server.post(&json!([whoami, query]).to_string()).bearer(&token).send().unwrap();
+    assert_eq!(forbidden.status, 403, "{}", forbidden.body);
+    assert!(!forbidden.body.contains("subject"), "{}", forbidden.body);
+    let later = web.server.post(&batch).field("mcp-protocol-version", "2025-06-18").bearer(&token);
+    assert_eq!(later.send().unwrap().status, 400);
+    let foreign = web.server.post(&batch).field("mcp-session-id", "made-up").bearer(&token);
+    assert_eq!(foreign.send().unwrap().status, 404);
+}
+
 #[test]
 fn s19_a_client_that_goes_away_stops_its_query() {
     let web = Web::with(|sandbox| sandbox.with("M4_HTTP_MAX_CALLS_PER_SUBJECT", "1"));
@@ -265,6 +301,31 @@ fn s23_the_same_subject_of_another_issuer_is_somebody_else() {
 }
 
 /// No tool asks back, so no state comes back; one that does is neither read nor trusted.
+/// What an issuer says of an opaque token counts over HTTP as it does on stdio.
+#[test]
+fn s08_an_opaque_token_is_judged_by_what_its_issuer_says() {
+    let issuer = issuer();
+    let (id, secret) = (issuer.client().0.to_owned(), issuer.client().1.to_owned());
+    let sandbox = protected(with_sample(), &issuer)
+        .without("M4_OAUTH2_TOKEN_FILE")
+        .with("M4_OAUTH2_INTROSPECTION_URL", issuer.introspection_endpoint())
+        .with("M4_OAUTH2_CLIENT_ID", id)
+        .with("M4_OAUTH2_CLIENT_SECRET", secret);
+    let server = HttpServer::spawn(&sandbox).unwrap();
+    let token = issuer.issue_opaque(json!({
+        "sub": "opaque-caller", "aud": issuer.audience(), "scope": "read:mimic-data",
+    }));
+    let answer = server.call("whoami", &json!({})).bearer(&token).send().unwrap();
+    assert_eq!(answer.json()["result"]["structuredContent"]["subject"], "opaque-caller", "{}", answer.body);
+    let unknown = server.call("whoami", &json!({})).bearer("never-issued").send().unwrap();
+    assert_eq!(
+        (unknown.status, unknown.json()["error"].as_str()),
+        (401, Some("invalid_token")),
+        "{}",
+        unknown.body
+    );
+}
+
 #[test]
 fn s24_state_that_a_client_makes_up_changes_nothing() {
     let web = Web::with(|sandbox| sandbox.with("M4_OAUTH2_TOOL_SCOPES", "execute_query=query:database"));

@@ -20,10 +20,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::Served;
 use super::answer::{self, Response};
+use super::batch::{Batch, has_batches, together};
 use super::flight::{Held, Owner, Permit};
-use super::message::Message;
+use super::message::{BadMessage, Content, Message};
 use super::sessions::Sessions;
-use crate::gate::Authenticated;
+use crate::gate::{Authenticated, Granted};
 
 /// The MCP library's two ways to serve, and what stands before them.
 pub(super) struct Endpoint<S: Served> {
@@ -132,18 +133,19 @@ impl<S: Served> Endpoint<S> {
                 "Send Accept: application/json, text/event-stream.",
             ));
         };
-        let message = match Message::read(body, self.largest_body, self.patience).await {
-            Ok(message) => message,
-            Err(bad) => return Ok(bad.into()),
-        };
-        if message.is_request()
-            && let Some(method) = message.method()
-            && let Some(granted) = service.authorize(caller, method, message.params())?
-        {
-            parts.extensions.insert(granted);
-        }
         // The library wants both named, and then answers as it is configured to.
         parts.headers.insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
+        let message = match Content::read(body, self.largest_body, self.patience).await {
+            Ok(Content::One(message)) => message,
+            Ok(Content::Several(batch)) if has_batches(&parts.headers) => {
+                return self.several(service, caller, &owner, permit, &parts, batch).await;
+            }
+            Ok(Content::Several(_)) => return Ok(BadMessage::Batch.into()),
+            Err(bad) => return Ok(bad.into()),
+        };
+        if let Some(granted) = granted(service, caller, &message)? {
+            parts.extensions.insert(granted);
+        }
         let id = message.id();
         let way = match self.way(&parts.headers, &owner, &message, accepts).await {
             Ok(way) => way,
@@ -166,6 +168,31 @@ impl<S: Served> Endpoint<S> {
             let text = "Invalid Request: not a message of this protocol";
             return Ok(answer::rpc_error(StatusCode::BAD_REQUEST, &id, -32600, text));
         }
+        Ok(response.map(|body| Held::new(body, permit).boxed_unsync()))
+    }
+
+    async fn several(
+        &self,
+        service: &S,
+        caller: &Authenticated,
+        owner: &Owner,
+        permit: Permit,
+        parts: &Parts,
+        batch: Batch,
+    ) -> Result<Response, Rejection> {
+        if let Some(id) = session_id(&parts.headers) {
+            let belongs = match &self.stateful {
+                Some(stateful) => stateful.sessions.belongs(id, owner).await,
+                None => false,
+            };
+            if !belongs {
+                return Ok(no_session(&Value::Null));
+            }
+        }
+        let grants = batch.messages().iter().map(|message| granted(service, caller, message));
+        let grants = grants.collect::<Result<_, _>>()?;
+        let response =
+            batch.answer(parts, grants, async |request| self.stateless.handle(request).await).await;
         Ok(response.map(|body| Held::new(body, permit).boxed_unsync()))
     }
 
@@ -227,6 +254,21 @@ impl<S: Served> Endpoint<S> {
         if self.stateful.is_some() { "GET, POST, DELETE" } else { "POST" }
     }
 }
+
+/// What the gate says to a message: its proof, or `None` for one that needs none.
+fn granted<S: Served>(
+    service: &S,
+    caller: &Authenticated,
+    message: &Message,
+) -> Result<Option<Granted>, Rejection> {
+    match message.method().filter(|_| message.is_request()) {
+        Some(method) => service.authorize(caller, method, message.params()),
+        None => Ok(None),
+    }
+}
+
+/// What the library's answers are made of.
+pub(super) type LibraryBody = http_body_util::combinators::BoxBody<Bytes, std::convert::Infallible>;
 
 /// Which of the library's ways a message goes.
 enum Way<'a, S: Served> {

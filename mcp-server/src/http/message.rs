@@ -1,4 +1,4 @@
-//! The body of a POST: one JSON-RPC message, read once.
+//! The body of a POST: a JSON-RPC message, or several, read once.
 //!
 //! What the gate decides about and what is then run must be the same: the message is parsed here, and the parsed form is
 //! written out again for the MCP library, so that no second parser can read another method or another tool out of it.
@@ -9,6 +9,8 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Limited};
 use serde_json::{Map, Value};
 
+use super::batch::Batch;
+
 /// A JSON-RPC message as far as the server looks at it before the MCP library does.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Message {
@@ -16,33 +18,24 @@ pub(super) struct Message {
 }
 
 impl Message {
-    /// Reads a body of at most `limit` bytes that arrives within `patience`.
-    pub(super) async fn read<B>(body: B, limit: usize, patience: Duration) -> Result<Self, BadMessage>
-    where
-        B: http_body::Body<Data = Bytes>,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
-        let collected = tokio::time::timeout(patience, Limited::new(body, limit).collect());
-        let bytes = match collected.await {
-            Err(_) => return Err(BadMessage::TooSlow),
-            Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
-                return Err(BadMessage::TooLarge { limit });
-            }
-            Ok(Err(_)) => return Err(BadMessage::Broken),
-            Ok(Ok(collected)) => collected.to_bytes(),
-        };
-        Self::parse(&bytes)
-    }
-
     /// Takes one JSON-RPC 2.0 message.
-    pub(super) fn parse(bytes: &[u8]) -> Result<Self, BadMessage> {
-        match serde_json::from_slice(bytes).map_err(|_| BadMessage::NotJson)? {
+    pub(super) fn of(value: Value) -> Result<Self, BadMessage> {
+        match value {
             Value::Object(object) if object.get("jsonrpc").is_some_and(|version| version == "2.0") => {
                 Ok(Self { object })
             }
             Value::Array(_) => Err(BadMessage::Batch),
             _ => Err(BadMessage::NotRpc),
         }
+    }
+
+    /// The message without the wish to be told how it gets on.
+    pub(super) fn without_progress(mut self) -> Self {
+        let meta = self.object.get_mut("params").and_then(|params| params.get_mut("_meta"));
+        if let Some(Value::Object(meta)) = meta {
+            meta.remove("progressToken");
+        }
+        self
     }
 
     /// The method of a request or a notification; `None` for an answer.
@@ -71,6 +64,42 @@ impl Message {
     }
 }
 
+/// What a body holds.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Content {
+    /// One message.
+    One(Message),
+    /// Several.
+    Several(Batch),
+}
+
+impl Content {
+    /// Reads a body of at most `limit` bytes that arrives within `patience`.
+    pub(super) async fn read<B>(body: B, limit: usize, patience: Duration) -> Result<Self, BadMessage>
+    where
+        B: http_body::Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let collected = tokio::time::timeout(patience, Limited::new(body, limit).collect());
+        let bytes = match collected.await {
+            Err(_) => return Err(BadMessage::TooSlow),
+            Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
+                return Err(BadMessage::TooLarge { limit });
+            }
+            Ok(Err(_)) => return Err(BadMessage::Broken),
+            Ok(Ok(collected)) => collected.to_bytes(),
+        };
+        Self::parse(&bytes)
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self, BadMessage> {
+        match serde_json::from_slice(bytes).map_err(|_| BadMessage::NotJson)? {
+            Value::Array(items) => Batch::of(items).map(Self::Several),
+            other => Message::of(other).map(Self::One),
+        }
+    }
+}
+
 /// A body that is no message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum BadMessage {
@@ -80,8 +109,10 @@ pub(super) enum BadMessage {
     /// JSON, but no JSON-RPC 2.0 message.
     #[error("Invalid Request: the body is not a JSON-RPC 2.0 message")]
     NotRpc,
-    /// Several messages in an array, which MCP gave up in 2025-06-18.
-    #[error("Invalid Request: batches are not supported, send one message per request")]
+    /// Several messages where one is due, or too many.
+    #[error(
+        "Invalid Request: send one message per request; 2025-03-26 alone has batches, of 1 to 50 messages"
+    )]
     Batch,
     /// More bytes than accepted.
     #[error("The body is larger than {limit} bytes")]
@@ -123,12 +154,19 @@ mod tests {
 
     use super::*;
 
+    fn one(body: &[u8]) -> Message {
+        match Content::parse(body).unwrap() {
+            Content::One(message) => message,
+            Content::Several(batch) => panic!("{batch:?}"),
+        }
+    }
+
     #[test]
     fn a_name_given_twice_means_the_same_to_everybody_after_this() {
         let twice = br#"{"jsonrpc":"2.0","id":1,"method":"tools/list","method":"tools/call"}"#;
-        let message = Message::parse(twice).unwrap();
+        let message = one(twice);
         let judged = message.method().unwrap().to_owned();
-        let again = Message::parse(&message.into_bytes()).unwrap();
+        let again = one(&message.into_bytes());
         assert_eq!(again.method(), Some(judged.as_str()));
         assert_eq!(String::from_utf8_lossy(&again.into_bytes()).matches("method").count(), 1);
     }
@@ -145,28 +183,28 @@ mod tests {
             (r#"{"jsonrpc":2.0,"id":1,"method":"ping"}"#, BadMessage::NotRpc),
             (r#"{"jsonrpc":"1.0","id":1,"method":"ping"}"#, BadMessage::NotRpc),
         ] {
-            assert_eq!(Message::parse(body.as_bytes()), Err(error), "{body}");
+            assert_eq!(Content::parse(body.as_bytes()), Err(error), "{body}");
         }
         let deep = "[".repeat(100_000);
-        assert_eq!(Message::parse(deep.as_bytes()), Err(BadMessage::NotJson));
+        assert_eq!(Content::parse(deep.as_bytes()), Err(BadMessage::NotJson));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_body_is_bounded_in_size_and_time() {
         let patience = Duration::from_secs(30);
         let body = || Full::new(Bytes::from_static(br#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#));
-        assert!(Message::read(body(), 100, patience).await.is_ok());
-        assert_eq!(Message::read(body(), 20, patience).await, Err(BadMessage::TooLarge { limit: 20 }));
+        assert!(Content::read(body(), 100, patience).await.is_ok());
+        assert_eq!(Content::read(body(), 20, patience).await, Err(BadMessage::TooLarge { limit: 20 }));
         let never = http_body_util::StreamBody::new(futures_util::stream::pending::<
             Result<http_body::Frame<Bytes>, std::convert::Infallible>,
         >());
-        assert_eq!(Message::read(never, 100, patience).await, Err(BadMessage::TooSlow));
+        assert_eq!(Content::read(never, 100, patience).await, Err(BadMessage::TooSlow));
     }
 
     proptest! {
         #[test]
         fn no_body_panics(body in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = Message::parse(&body);
+            let _ = Content::parse(&body);
         }
     }
 }

@@ -7,6 +7,7 @@
 
 mod answer;
 mod app;
+mod batch;
 mod cors;
 mod endpoint;
 mod flight;
