@@ -191,9 +191,11 @@ impl<S: Served> Endpoint<S> {
         }
         let grants = batch.messages().iter().map(|message| granted(service, caller, message));
         let grants = grants.collect::<Result<_, _>>()?;
-        let response =
-            batch.answer(parts, grants, async |request| self.stateless.handle(request).await).await;
-        Ok(response.map(|body| Held::new(body, permit).boxed_unsync()))
+        let mut answers = Vec::new();
+        for (asked, request) in batch.into_requests(parts, grants) {
+            answers.extend(asked.answer(self.stateless.handle(request).await).await);
+        }
+        Ok(together(answers).map(|body| Held::new(body, permit).boxed_unsync()))
     }
 
     /// GET and DELETE: only sessions have a stream to listen to, or an end.
