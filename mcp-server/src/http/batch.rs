@@ -64,7 +64,8 @@ impl Asked {
     /// The answer to it, if it wants one, from the library's.
     pub(super) async fn answer(self, response: http::Response<LibraryBody>) -> Option<Value> {
         let id = self.0?;
-        let body = response.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+        let body =
+            response.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
         Some(serde_json::from_slice(&body).unwrap_or_else(|_| unreadable(&id)))
     }
 }
