@@ -233,6 +233,20 @@ fn a_subject_cannot_take_every_place() {
     eventually("the places are free again", || web.count(&ann).send().unwrap().status == 200);
 }
 
+#[test]
+fn a_server_with_its_hands_full_says_when_to_come_again() {
+    let web = Web::with(|sandbox| sandbox.with("M4_HTTP_MAX_CALLS", "1"));
+    let token = web.token();
+    let id = web.open_session(&token);
+    let _stream = listen(&web, &token, &id);
+    let bob = web.issuer.mint(TokenSpec::new().subject("bob"));
+    eventually("the one place is taken", || web.count(&bob).send().unwrap().status == 503);
+    let refused = web.count(&bob).send().unwrap();
+    assert_eq!((refused.json()["error"].as_str(), refused.field("retry-after")), (Some("busy"), Some("1")));
+    let live = Asking::to("GET", &web.server.at("/health/live")).send().unwrap();
+    assert_eq!(live.status, 200, "probes are answered");
+}
+
 fn listen(web: &Web, token: &str, session: &str) -> TcpStream {
     use std::io::Write as _;
     let mut stream = TcpStream::connect(web.server.authority()).unwrap();

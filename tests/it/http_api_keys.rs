@@ -37,6 +37,8 @@ fn keys_and_tokens_work_side_by_side_behind_one_gate() {
         with_keys(sandbox)
             .with("M4_OAUTH2_TOOL_SCOPES", "execute_query=query:database")
             .with("M4_OAUTH2_RATE_LIMIT_REQUESTS", "4")
+            // Asking again and again for a key that is not seen yet is many failures.
+            .with("M4_HTTP_FAILED_AUTH", "10000/60")
     });
     let key = admitted(&web, &["nightly", "--scopes", "read:mimic-data query:database"]);
     assert_eq!(counted(&count(&web.server, &key)), 100);

@@ -129,6 +129,28 @@ fn a_changed_configuration_counts_after_sighup_and_connections_stay() {
     assert_eq!(counted(&web.count(&other).send().unwrap()), 100, "a broken configuration changes nothing");
 }
 
+/// Where a server could not be started without authentication, it cannot be brought to it while it runs.
+#[test]
+fn s18_a_reload_does_not_open_a_public_server() {
+    let issuer = crate::setup::issuer();
+    let sandbox = crate::setup::protected(with_sample(), &issuer)
+        .without("M4_OAUTH2_ENABLED")
+        .with("M4_HTTP_PUBLIC_URL", "https://m4.example")
+        .with("M4_HTTP_ALLOWED_HOSTS", "127.0.0.1");
+    write_config(&sandbox, "[oauth2]\nenabled = true\n");
+    let server = HttpServer::spawn_with(&sandbox, &["--http", "0.0.0.0:0"]).unwrap();
+    let port = server.authority().rsplit(':').next().unwrap().to_owned();
+    let anonymous = || {
+        let asking = server.call("list_datasets", &json!({})).at(&format!("http://127.0.0.1:{port}/mcp"));
+        asking.field("host", "m4.example").send().unwrap().status
+    };
+    assert_eq!(anonymous(), 401);
+    write_config(&sandbox, "[oauth2]\nenabled = false\n");
+    signal(&server, "HUP");
+    eventually("the log says no", || server.stderr().contains("the new configuration is refused"));
+    assert_eq!(anonymous(), 401);
+}
+
 struct Authority {
     certificate: rcgen::CertifiedKey<rcgen::KeyPair>,
 }
@@ -184,7 +206,12 @@ fn what_keeps_it_from_listening_is_said_with_a_way_out() {
     let missing = sandbox.root().join("none.pem").to_string_lossy().into_owned();
     let not_pem = sandbox.root().join("text.pem").to_string_lossy().into_owned();
     std::fs::write(&not_pem, "hello").unwrap();
-    let cases: [(&[&str], &str, &str); 6] = [
+    let cases: [(&[&str], &str, &str); 7] = [
+        (
+            &["--http", "127.0.0.1:0", "--public-url", "https://m4.example"],
+            "https://m4.example can be reached by other machines, and callers are not authenticated",
+            "--allow-insecure",
+        ),
         (&["--http", taken.authority()], "cannot listen at 127.0.0.1", "another program listens there"),
         (&["--http", "8000"], "is not an address to listen at", "such as 127.0.0.1:8000"),
         (
@@ -213,4 +240,16 @@ fn what_keeps_it_from_listening_is_said_with_a_way_out() {
         assert!(hints.contains(hint), "{args:?}: {}", exit.stderr);
         assert!(exit.stdout.is_empty(), "{args:?}");
     }
+}
+
+/// A slip in a name must not leave a server less careful than it was told to be.
+#[test]
+fn a_setting_that_does_not_exist_keeps_it_from_listening() {
+    let sandbox = with_sample().with("M4_HTTP_DPOPP", "required");
+    let program = binaries::find("m4-mcp-server").unwrap();
+    let exit = RawServer::spawn_program(program, &["--http", "127.0.0.1:0"], &sandbox).unwrap();
+    let exit = exit.wait(DEADLINE).unwrap();
+    assert_eq!(exit.code, Some(1), "{}", exit.stderr);
+    assert!(exit.stderr.contains("M4_HTTP_DPOPP is not a setting"), "{}", exit.stderr);
+    assert!(exit.stderr.contains("did you mean M4_HTTP_DPOP?"), "{}", exit.stderr);
 }

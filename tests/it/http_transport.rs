@@ -98,6 +98,14 @@ fn s19_requests_are_answered_in_json_and_notifications_accepted() {
     let answer = web.server.post(list).bearer(&token).field("accept", "*/*").send().unwrap();
     assert_eq!((answer.status, answer.field("content-type")), (200, Some("application/json")));
     assert!(answer.json()["result"]["tools"].as_array().unwrap().len() >= 7, "{}", answer.body);
+    // Such a client takes no stream, though it asks to be told how a call gets on.
+    let slow = json!({
+        "name": "execute_query", "_meta": { "progressToken": 1 },
+        "arguments": { "sql_query": "SELECT sum(sqrt(a.range + b.range)) FROM range(8000) a, range(8000) b" },
+    });
+    let answer =
+        web.server.rpc("tools/call", &slow).bearer(&token).field("accept", "application/json").send();
+    assert_eq!(answer.unwrap().field("content-type"), Some("application/json"));
     let within = web.open_session(&token);
     let answer = web.count(&token).field("mcp-session-id", &within).send().unwrap();
     assert_eq!(answer.field("content-type"), Some("text/event-stream"));
@@ -198,6 +206,9 @@ fn s20_unknown_revisions_and_methods_are_told_apart() {
         .to_string(),
     );
     let answer = future.bearer(&token).send().unwrap();
+    assert_eq!((answer.status, &answer.json()["error"]["code"]), (400, &json!(-32022)), "{}", answer.body);
+    let header = web.server.rpc("tools/list", &json!({})).field("mcp-protocol-version", "2031-01-01");
+    let answer = header.bearer(&token).send().unwrap();
     assert_eq!((answer.status, &answer.json()["error"]["code"]), (400, &json!(-32022)), "{}", answer.body);
     let answer = modern(&web.server, "no/such", json!({})).bearer(&token).send().unwrap();
     assert_eq!((answer.status, &answer.json()["error"]["code"]), (404, &json!(-32601)), "{}", answer.body);

@@ -27,6 +27,19 @@ pub enum HttpSetting {
     Misconfigured(ConfigErrors),
 }
 
+impl HttpSetting {
+    /// Adds problems found elsewhere; a server that nobody asked for has none.
+    pub(crate) fn with_problems(self, more: Vec<Problem>) -> Self {
+        match self {
+            Self::On(_) if !more.is_empty() => Self::Misconfigured(more.into()),
+            Self::Misconfigured(errors) => {
+                Self::Misconfigured([errors.problems().to_vec(), more].concat().into())
+            }
+            unchanged => unchanged,
+        }
+    }
+}
+
 /// What the HTTP server needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpConfig {

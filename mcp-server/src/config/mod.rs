@@ -116,7 +116,7 @@ impl Config {
         let log = limits::read_log(&mut reader);
         let login = login::read(&mut reader);
         let mut http_reader = Reader::new(&layers);
-        let http = http::read(&mut http_reader);
+        let http = http::read(&mut http_reader).with_problems(unknown_names(env, &[HTTP_PREFIX]));
         let mut problems = undecodable(env, |name| !guards(name));
         problems.append(&mut reader.problems);
         warnings.extend(old_names(env));
@@ -164,7 +164,7 @@ fn read_auth(
     api_keys: &ApiKeysConfig,
 ) -> (AuthSetting, Vec<Warning>) {
     structural.extend(undecodable(env, guards));
-    structural.extend(unknown_names(env));
+    structural.extend(unknown_names(env, &GUARDING_PREFIXES));
 
     let enabled = reader.read(&setting::OAUTH2_ENABLED, parse::boolean);
     // A value that is no boolean was given by somebody who wanted something: read on as if it said true.
@@ -238,13 +238,15 @@ fn only_api_keys(reader: &Reader<'_>) -> Option<Warning> {
     (!given.is_empty()).then_some(Warning::OnlyApiKeys(given))
 }
 
-fn unknown_names(env: &Environment) -> Vec<Problem> {
-    GUARDING_PREFIXES
-        .into_iter()
+/// Variables under these prefixes that are no settings.
+fn unknown_names(env: &Environment, prefixes: &[&str]) -> Vec<Problem> {
+    prefixes
+        .iter()
         .flat_map(|prefix| env.names_under(prefix))
         .filter(|(name, _)| Setting::by_env(name).is_none())
         .map(|(name, set_as)| {
-            let known = setting::ALL.iter().filter(|setting| setting.guards()).map(|setting| setting.env);
+            let has_prefix = |name: &str| prefixes.iter().any(|prefix| name.starts_with(prefix));
+            let known = setting::ALL.iter().map(|setting| setting.env).filter(|name| has_prefix(name));
             let hint = setting::nearest(&name, known)
                 .map_or_else(|| "unset it".to_owned(), |near| format!("did you mean {near}?"));
             Problem::new(set_as, "is not a setting").hint(hint)
@@ -275,6 +277,9 @@ fn guards(name: &str) -> bool {
 
 /// The second without its last letter: `M4_API_KEY_FILE` is a slip that must not leave the data open.
 const GUARDING_PREFIXES: [&str; 2] = ["M4_OAUTH2_", "M4_API_KEY"];
+
+/// Names under which the HTTP server is told how careful to be.
+const HTTP_PREFIX: &str = "M4_HTTP_";
 
 /// Names that only the environment can give, because they say where the file is.
 const LOCATION_NAMES: [&str; 2] = ["M4_CONFIG", "M4_HOME"];

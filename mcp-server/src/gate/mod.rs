@@ -133,6 +133,12 @@ impl Gate {
         if self.authenticator.is_misconfigured() {
             return false;
         }
+        // Where only API keys are admitted, their file is what has to be usable; beside issuers it shuts out its own callers.
+        if self.issuers.is_empty()
+            && self.api_keys.as_ref().is_some_and(|store| store.current(self.now()).is_err())
+        {
+            return false;
+        }
         for (place, issuer) in self.issuers.iter().enumerate() {
             if self.keys_of(place).usable(self.now()).is_some() {
                 continue;

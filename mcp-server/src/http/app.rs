@@ -49,7 +49,10 @@ impl<S: Served> App<S> {
         let (parts, body) = request.into_parts();
         let host = match front.site.check(&parts) {
             Ok(host) => host,
-            Err(misdirected) => return misdirected.into(),
+            Err(misdirected) => {
+                tracing::warn!(target: "m4::http", peer = %socket.ip(), "{misdirected}");
+                return misdirected.into();
+            }
         };
         let origin = parts.headers.get(ORIGIN).cloned();
         let mut response = if parts.method == Method::OPTIONS && origin.is_some() {
@@ -81,7 +84,10 @@ impl<S: Served> App<S> {
     ) -> Response {
         let presented = match presented(&parts) {
             Ok(presented) => presented,
-            Err(bad) => return bad.into(),
+            Err(bad) => {
+                tracing::warn!(target: "m4::http", peer = %socket.ip(), "{bad}");
+                return bad.into();
+            }
         };
         let peer = client_address(socket.ip(), &parts.headers, &front.trusted_proxies);
         let gate = self.service.gate();
@@ -93,12 +99,19 @@ impl<S: Served> App<S> {
                 Err(TurnedAway::Rejected(rejection)) => {
                     return front.refuse(&rejection, &presented, host, &self.guard, &gate);
                 }
-                Err(TurnedAway::TooManyFailures { retry_after }) => return too_many_failures(retry_after),
+                Err(TurnedAway::TooManyFailures { retry_after }) => {
+                    // What led here is in the log; whoever floods must not fill it too.
+                    tracing::debug!(target: "m4::http", "failed too often lately");
+                    return too_many_failures(retry_after);
+                }
             };
             let owner = Owner::from(caller.principal());
             let permit = match self.flight.enter(&owner) {
                 Ok(permit) => permit,
-                Err(crowded) => return crowded.into(),
+                Err(crowded) => {
+                    tracing::warn!(target: "m4::http", ?owner, "{crowded}");
+                    return crowded.into();
+                }
             };
             let served =
                 self.endpoint.serve(&self.service, &caller, owner, permit, parts.clone(), body).await;
@@ -110,7 +123,7 @@ impl<S: Served> App<S> {
                 Err(rejection) => front.refuse(&rejection, &presented, host, &self.guard, &gate),
             }
         };
-        tracing::Instrument::instrument(work, tracing::info_span!(target: "m4::http", "http", %peer)).await
+        tracing::Instrument::instrument(work, tracing::info_span!(target: "m4::audit", "http", %peer)).await
     }
 
     fn metadata(&self, front: &Front, host: &Host, parts: &Parts, path: &str) -> Response {

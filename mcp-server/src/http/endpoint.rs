@@ -146,6 +146,8 @@ impl<S: Served> Endpoint<S> {
         if let Some(granted) = granted(service, caller, &message)? {
             parts.extensions.insert(granted);
         }
+        // A client that takes no stream is told the end alone.
+        let message = if accepts == Accepts::Json { message.without_progress() } else { message };
         let id = message.id();
         let way = match self.way(&parts.headers, &owner, &message, accepts).await {
             Ok(way) => way,
@@ -163,10 +165,8 @@ impl<S: Served> Endpoint<S> {
                 response
             }
         };
-        // The media type was checked: by this status the library says that it could not read the message.
-        if response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
-            let text = "Invalid Request: not a message of this protocol";
-            return Ok(answer::rpc_error(StatusCode::BAD_REQUEST, &id, -32600, text));
+        if !response.status().is_success() && !is_json(response.headers()) {
+            return Ok(in_json(response, &id).await);
         }
         Ok(response.map(|body| Held::new(body, permit).boxed_unsync()))
     }
@@ -256,6 +256,28 @@ impl<S: Served> Endpoint<S> {
         if self.stateful.is_some() { "GET, POST, DELETE" } else { "POST" }
     }
 }
+
+/// An error that the library gave as text, as JSON-RPC has it.
+async fn in_json(response: http::Response<LibraryBody>, id: &Value) -> Response {
+    let status = response.status();
+    // The media type was checked: by this status the library says that it could not read the message, and quotes it.
+    if status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
+        let text = "Invalid Request: not a message of this protocol";
+        return answer::rpc_error(StatusCode::BAD_REQUEST, id, -32600, text);
+    }
+    let body =
+        response.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let text: String = String::from_utf8_lossy(&body).chars().filter(|c| !c.is_control()).take(300).collect();
+    let code = match status {
+        _ if text.contains("MCP-Protocol-Version") => UNSUPPORTED_REVISION,
+        _ if status.is_server_error() => return answer::rpc_error(status, id, -32603, "Internal error"),
+        _ => -32600,
+    };
+    answer::rpc_error(status, id, code, &text)
+}
+
+/// The code for a revision of the protocol that the server does not speak (MCP 2026-07-28).
+const UNSUPPORTED_REVISION: i32 = -32022;
 
 /// What the gate says to a message: its proof, or `None` for one that needs none.
 fn granted<S: Served>(

@@ -168,30 +168,40 @@ pub struct Control<S: Served> {
 impl<S: Served> Control<S> {
     /// Applies names, origins, proxies and what strangers are told, and reads the certificate again. Open connections
     /// stay. Addresses, limits, sessions and DPoP change with a restart only.
-    pub fn reconfigure(&self, config: &Config, http: &HttpConfig) {
+    ///
+    /// Refuses, and changes nothing, where the new configuration would show data to other machines without authentication.
+    pub fn reconfigure(&self, config: &Config, http: &HttpConfig) -> Result<(), HttpError> {
+        // It goes on listening where it does.
+        check_exposure(config, &HttpConfig { listen: self.address, ..http.clone() })?;
         self.app.front.store(Arc::new(Front::new(config, http, self.address)));
         if let Some(tls) = &self.tls {
             tls.reload();
         }
+        Ok(())
     }
 }
 
+/// Whether data may be shown where `http` shows it; also asked before a changed configuration is taken over.
 fn check_exposure(config: &Config, http: &HttpConfig) -> Result<(), HttpError> {
     let address = http.listen;
-    if is_loopback(address.ip()) {
-        return Ok(());
-    }
-    let is_open = matches!(config.auth, AuthSetting::Disabled);
-    if is_open && !http.allow_insecure {
-        return Err(HttpError::Exposed(address));
+    let is_local = is_loopback(address.ip());
+    // A proxy that makes a local server public is as public as the server would be.
+    let public_url = http.public_url.as_ref().filter(|url| !auth_core::oauth::url::is_loopback(url.url()));
+    let place = match public_url {
+        Some(url) => url.to_string(),
+        None if is_local => return Ok(()),
+        None => address.to_string(),
+    };
+    if matches!(config.auth, AuthSetting::Disabled) {
+        if !http.allow_insecure {
+            return Err(HttpError::Exposed(place));
+        }
+        tracing::warn!(target: "m4::http", "everybody who reaches {place} gets data: callers are not authenticated");
     }
     if address.ip().is_unspecified() && http.public_url.is_none() && http.allowed_hosts.is_empty() {
         return Err(HttpError::Nameless(address));
     }
-    if is_open {
-        tracing::warn!(target: "m4::http", "everybody who reaches {address} gets data: callers are not authenticated");
-    }
-    if http.tls.is_none() && http.trusted_proxies.is_empty() {
+    if !is_local && http.tls.is_none() && http.trusted_proxies.is_empty() {
         tracing::warn!(
             target: "m4::http",
             "tokens travel unencrypted to {address}: use --tls-cert and --tls-key, or a proxy that encrypts"
@@ -214,7 +224,7 @@ pub enum HttpError {
     },
     /// Other machines would get data without authentication.
     #[error("{0} can be reached by other machines, and callers are not authenticated")]
-    Exposed(SocketAddr),
+    Exposed(String),
     /// No request could be for this server.
     #[error("at {0} every name of this machine is served, and none is known")]
     Nameless(SocketAddr),
@@ -236,7 +246,7 @@ impl Explain for HttpError {
             Self::Listen { .. } => "give an address of this machine, such as 127.0.0.1:8000".to_owned(),
             Self::Exposed(_) => {
                 "enable OAuth2 (M4_OAUTH2_ENABLED=true), use API keys (--secure), or listen at \
-                127.0.0.1; --allow-insecure serves everybody"
+                127.0.0.1 without a public URL; --allow-insecure serves everybody"
                     .to_owned()
             }
             Self::Nameless(_) => "set --public-url to the URL that clients use".to_owned(),

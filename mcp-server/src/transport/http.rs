@@ -50,8 +50,11 @@ fn reload(config: &Config, tools: &Tools, control: &Control<Tools>) {
     for warning in config.warnings() {
         tracing::warn!(target: "m4::config", "{warning}");
     }
+    if let Err(error) = control.reconfigure(config, http) {
+        tracing::error!(target: "m4::config", "the new configuration is refused, the old one stays: {error}");
+        return;
+    }
     tools.0.store(Arc::new(Toolbox::new(config)));
-    control.reconfigure(config, http);
     tracing::info!(target: "m4::config", "read the configuration again");
 }
 
@@ -64,6 +67,7 @@ fn announce(config: &Config, http: &HttpConfig, server: &Server<Tools>) {
     // Whoever started the server may have closed stdout; that does not keep it from serving.
     let _ = writeln!(std::io::stdout(), "{own}");
     if let AuthSetting::Enabled(auth) = &config.auth
+        && auth.admits_tokens()
         && !auth
             .issuers
             .iter()
