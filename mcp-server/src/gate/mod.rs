@@ -197,7 +197,17 @@ impl Gate {
     /// Waits for a key, or says why there is none.
     async fn obtain(&self, needs: NeedsKeys) -> Result<(), Rejection> {
         let Some(issuer) = self.issuers.get(needs.issuer) else { return Err(needs.unknown(Duration::ZERO)) };
-        match issuer.keys.obtain(needs.query.clone()).await {
+        let mut lookup = issuer.keys.obtain(needs.query.clone()).await;
+        // An issuer that restarts with a new key fails once and is back the next moment: whoever has a token of that key
+        // waits for that moment. Where no key at all is usable there is nothing to bridge.
+        if let KeyLookup::Unavailable { retry_after, .. } = lookup
+            && retry_after <= WORTH_WAITING
+            && self.keys_of(needs.issuer).usable(self.now()).is_some()
+        {
+            tokio::time::sleep(retry_after).await;
+            lookup = issuer.keys.obtain(needs.query.clone()).await;
+        }
+        match lookup {
             KeyLookup::Ready | KeyLookup::NeedsFetch => Ok(()),
             KeyLookup::Unknown { retry_after } => Err(needs.unknown(retry_after)),
             KeyLookup::Unavailable { failure, retry_after } => {
@@ -227,6 +237,9 @@ impl Gate {
 fn is_unknown_key(rejection: &Rejection) -> bool {
     matches!(rejection, Rejection::InvalidApiKey(ApiKeyRejection::Unknown))
 }
+
+/// How long a call waits for an issuer that just failed to be asked again.
+const WORTH_WAITING: Duration = Duration::from_secs(1);
 
 /// Decisions per call before giving up on keys that keep changing.
 const ATTEMPTS: u32 = 3;
