@@ -77,3 +77,12 @@ fn a_gate_that_did_not_ask_admits_nobody() {
         assert!(decide(&gate, &answer()).is_err());
     }
 }
+
+#[test]
+fn a_refusal_of_what_an_issuer_said_names_the_token_by_its_fingerprint() {
+    let gate = gate(None);
+    let claims = introspected(&json!({ "active": true, "sub": "ada", "aud": "m4-api", "exp": 1 }));
+    let refused = gate.authenticate_introspected(1, &claims, Credential::Bearer(OPAQUE), at(0)).unwrap_err();
+    assert_eq!(refused.rejection.code(), "expired");
+    assert!(refused.fingerprint.is_some() && refused.principal.is_none());
+}
