@@ -1,8 +1,8 @@
 //! MCP over streamable HTTP, as an OAuth 2 protected resource.
 //!
-//! The way of a request: [`listener`] takes the connection, [`app`] checks that it is for this server ([`site`]) and asks
-//! [`guard`] who calls; [`endpoint`] reads the message, has the gate decide about it and hands it to the MCP library. What
-//! is told to strangers comes from [`front`] and [`answer`]. Everything here works for any [`Served`] service; the
+//! The way of a request: `listener` takes the connection, `app` checks that it is for this server (`site`) and asks
+//! `guard` who calls; `endpoint` reads the message, has the gate decide about it and hands it to the MCP library. What
+//! is told to strangers comes from `front` and `answer`. Everything here works for any [`Served`] service; the
 //! product's is in [`crate::transport::http`].
 
 mod answer;
