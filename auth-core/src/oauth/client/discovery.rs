@@ -1,0 +1,432 @@
+//! From the URL of a server to an authorization server that can be used: a state machine without I/O.
+//!
+//! [`Discovery::poll`] says what to fetch, [`Discovery::handle`] takes what came back; then poll again. Requests go out
+//! without credentials and follow no redirect. An answer that nobody asked for changes nothing.
+
+use std::vec::IntoIter;
+
+use url::Url;
+
+use super::resource_metadata::{
+    AdvertisedResource, MetadataPlace, ResourceMetadataError, ResourceRule, ResourceUrl,
+};
+use super::server::{AuthorizationServer, ServerMetadataError};
+use super::www_authenticate::TokenChallenge;
+use crate::oauth::metadata::Issuer;
+use crate::oauth::url::InvalidUrl;
+
+/// A search for the authorization server of a protected resource, or for an issuer's endpoints.
+#[derive(Debug, Clone)]
+pub struct Discovery {
+    state: State,
+    /// The issuer to choose where the resource names several.
+    preferred: Option<Issuer>,
+    resource: Option<AdvertisedResource>,
+}
+
+impl Discovery {
+    /// Starts at a protected resource, with the challenge it answered with, if there was one.
+    ///
+    /// With a `preferred` issuer (the configured one) the resource has to name that one; without, its first is taken.
+    pub fn of_resource(
+        asked: ResourceUrl,
+        challenge: Option<&TokenChallenge>,
+        rule: ResourceRule,
+        preferred: Option<Issuer>,
+    ) -> Self {
+        let state = match asked.metadata_places(challenge) {
+            Ok(places) => State::resource(places, asked, rule),
+            Err(problem) => State::Failed(DiscoveryError::ChallengeUrl(problem)),
+        };
+        Self { state, preferred, resource: None }
+    }
+
+    /// Starts at a known issuer.
+    pub fn of_issuer(issuer: Issuer) -> Self {
+        Self { state: State::issuer(issuer), preferred: None, resource: None }
+    }
+
+    /// What to do now. The same answer comes again until [`handle`](Self::handle) changes it.
+    pub fn poll(&self) -> DiscoveryStep<'_> {
+        match &self.state {
+            State::Resource { places, .. } => DiscoveryStep::Fetch(places.current.url()),
+            State::Issuer { places, .. } => DiscoveryStep::Fetch(&places.current),
+            State::Found(server) => DiscoveryStep::Found { server, resource: self.resource.as_ref() },
+            State::Failed(error) => DiscoveryStep::Failed(error),
+        }
+    }
+
+    /// Takes the answer to the request that [`poll`](Self::poll) wanted.
+    ///
+    /// Only «no such document» (any 3xx or 4xx) moves on to the next place. A server that is down or answers nonsense is an
+    /// error now: guessing on would hide it, and a document about somebody else is never passed over.
+    pub fn handle(&mut self, fetched: Fetched<'_>) {
+        // The state is put back below in every case but `Found` and `Failed`, which are never left.
+        let unset = State::Failed(DiscoveryError::NoResourceMetadata);
+        self.state = match std::mem::replace(&mut self.state, unset) {
+            State::Resource { places, asked, rule } => self.resource_answered(fetched, places, asked, rule),
+            State::Issuer { places, issuer } => issuer_answered(fetched, places, issuer),
+            done => done,
+        };
+    }
+
+    fn resource_answered(
+        &mut self,
+        fetched: Fetched<'_>,
+        places: Places<MetadataPlace>,
+        asked: ResourceUrl,
+        rule: ResourceRule,
+    ) -> State {
+        let document = match fetched.document() {
+            Ok(document) => document,
+            Err(Missing::Here) => {
+                return match places.next() {
+                    Some(places) => State::Resource { places, asked, rule },
+                    None => State::Failed(DiscoveryError::NoResourceMetadata),
+                };
+            }
+            Err(Missing::Because(error)) => return State::Failed(error),
+        };
+        let resource = match AdvertisedResource::parse(document, &places.current, &asked, rule) {
+            Ok(resource) => resource,
+            Err(error) => return State::Failed(error.into()),
+        };
+        let mut issuers = resource.authorization_servers.iter();
+        let issuer = match &self.preferred {
+            Some(preferred) => issuers.find(|issuer| *issuer == preferred),
+            None => issuers.next(),
+        };
+        let next =
+            issuer.map_or(State::Failed(DiscoveryError::OtherIssuer), |issuer| State::issuer(issuer.clone()));
+        self.resource = Some(resource);
+        next
+    }
+}
+
+fn issuer_answered(fetched: Fetched<'_>, places: Places<Url>, issuer: Issuer) -> State {
+    match fetched.document() {
+        Ok(document) => match AuthorizationServer::parse(document, &issuer) {
+            Ok(server) => State::Found(Box::new(server)),
+            Err(error) => State::Failed(error.into()),
+        },
+        Err(Missing::Here) => match places.next() {
+            Some(places) => State::Issuer { places, issuer },
+            None => State::Failed(DiscoveryError::NoServerMetadata { issuer }),
+        },
+        Err(Missing::Because(error)) => State::Failed(error),
+    }
+}
+
+/// What a discovery wants.
+#[derive(Debug, Clone, Copy)]
+pub enum DiscoveryStep<'a> {
+    /// A GET for `application/json`.
+    Fetch(&'a Url),
+    /// It is over.
+    Found {
+        /// The authorization server.
+        server: &'a AuthorizationServer,
+        /// What the resource says about itself, where it was asked.
+        resource: Option<&'a AdvertisedResource>,
+    },
+    /// It is over in vain.
+    Failed(&'a DiscoveryError),
+}
+
+/// What came of a request.
+#[derive(Debug, Clone, Copy)]
+pub enum Fetched<'a> {
+    /// An answer.
+    Answer {
+        /// Its status.
+        status: u16,
+        /// Its body; reading may stop one byte after
+        /// [`MAX_METADATA_BYTES`](crate::oauth::metadata::MAX_METADATA_BYTES).
+        body: &'a [u8],
+    },
+    /// No answer at all; the caller knows why.
+    Unreachable,
+}
+
+impl<'a> Fetched<'a> {
+    fn document(self) -> Result<&'a [u8], Missing> {
+        match self {
+            Self::Answer { status: 200..=299, body } => Ok(body),
+            Self::Answer { status: 300..=499, .. } => Err(Missing::Here),
+            Self::Answer { status, .. } => Err(Missing::Because(DiscoveryError::Status { status })),
+            Self::Unreachable => Err(Missing::Because(DiscoveryError::Unreachable)),
+        }
+    }
+}
+
+enum Missing {
+    Here,
+    Because(DiscoveryError),
+}
+
+/// Why no authorization server was found.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DiscoveryError {
+    /// The challenge names a URL that must not be followed.
+    #[error("the resource_metadata in the server's challenge {0}")]
+    ChallengeUrl(InvalidUrl),
+    /// The resource publishes none.
+    #[error("the server does not say which authorization server issues its tokens (RFC 9728)")]
+    NoResourceMetadata,
+    /// The resource's metadata is of no use.
+    #[error(transparent)]
+    Resource(#[from] ResourceMetadataError),
+    /// The configured issuer is none of the resource's.
+    #[error("the server takes tokens of other issuers than the configured one")]
+    OtherIssuer,
+    /// The issuer publishes none.
+    #[error("{issuer} publishes no metadata (RFC 8414, OpenID Connect Discovery)")]
+    NoServerMetadata {
+        /// The issuer.
+        issuer: Issuer,
+    },
+    /// The issuer's metadata is of no use.
+    #[error(transparent)]
+    Server(#[from] ServerMetadataError),
+    /// A status that says nothing about the document.
+    #[error("metadata could not be fetched: status {status}")]
+    Status {
+        /// The status.
+        status: u16,
+    },
+    /// No answer.
+    #[error("metadata could not be fetched: no answer")]
+    Unreachable,
+}
+
+impl DiscoveryError {
+    /// What to do about it.
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            Self::ChallengeUrl(problem) => problem.hint(),
+            Self::NoResourceMetadata => "name the issuer with --issuer",
+            Self::Resource(ResourceMetadataError::WrongResource { .. }) => {
+                "use the URL under which the server publishes itself, or tell its operator"
+            }
+            Self::OtherIssuer => "leave out the issuer, or ask the server's operator which one it trusts",
+            Self::NoServerMetadata { .. } => {
+                "check the issuer's URL; for a provider without discovery name its endpoints"
+            }
+            Self::Server(ServerMetadataError::Document(
+                crate::oauth::metadata::MetadataError::WrongIssuerBySlash,
+            )) => "write the issuer with or without the slash at its end, as its metadata does",
+            Self::Resource(_) | Self::Server(_) => "tell whoever runs the server",
+            Self::Status { .. } | Self::Unreachable => "try again later; check the network and the URL",
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+enum State {
+    Resource { places: Places<MetadataPlace>, asked: ResourceUrl, rule: ResourceRule },
+    Issuer { places: Places<Url>, issuer: Issuer },
+    Found(Box<AuthorizationServer>),
+    Failed(DiscoveryError),
+}
+
+impl State {
+    fn resource(places: Vec<MetadataPlace>, asked: ResourceUrl, rule: ResourceRule) -> Self {
+        match Places::first_of(places) {
+            Some(places) => Self::Resource { places, asked, rule },
+            None => Self::Failed(DiscoveryError::NoResourceMetadata),
+        }
+    }
+
+    fn issuer(issuer: Issuer) -> Self {
+        match Places::first_of(issuer.metadata_urls()) {
+            Some(places) => Self::Issuer { places, issuer },
+            None => Self::Failed(DiscoveryError::NoServerMetadata { issuer }),
+        }
+    }
+}
+
+/// A place to ask and those to ask after it.
+#[derive(Debug, Clone)]
+struct Places<T> {
+    current: T,
+    later: IntoIter<T>,
+}
+
+impl<T> Places<T> {
+    fn first_of(places: Vec<T>) -> Option<Self> {
+        let mut later = places.into_iter();
+        Some(Self { current: later.next()?, later })
+    }
+
+    fn next(mut self) -> Option<Self> {
+        Some(Self { current: self.later.next()?, later: self.later })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::oauth::metadata::MetadataError;
+
+    const MCP: &str = "https://m.example/mcp";
+    const PRM: &str = "https://m.example/.well-known/oauth-protected-resource";
+
+    /// Documents by URL; everything else answers 404.
+    #[derive(Default)]
+    struct Web {
+        documents: BTreeMap<String, (u16, String)>,
+        asked: Vec<String>,
+    }
+
+    impl Web {
+        fn with(mut self, url: &str, status: u16, body: impl ToString) -> Self {
+            self.documents.insert(url.to_owned(), (status, body.to_string()));
+            self
+        }
+
+        fn resource(self, url: &str, resource: &str, issuer: &str) -> Self {
+            self.with(url, 200, json!({ "resource": resource, "authorization_servers": [issuer] }))
+        }
+
+        fn issuer(self, url: &str, issuer: &str) -> Self {
+            self.with(url, 200, json!({ "issuer": issuer, "token_endpoint": "https://as.example/token" }))
+        }
+
+        fn run(&mut self, mut discovery: Discovery) -> Result<AuthorizationServer, DiscoveryError> {
+            for _ in 0..10 {
+                let url = match discovery.poll() {
+                    DiscoveryStep::Fetch(url) => url.as_str().to_owned(),
+                    DiscoveryStep::Found { server, .. } => return Ok(server.clone()),
+                    DiscoveryStep::Failed(error) => return Err(error.clone()),
+                };
+                let (status, body) = self.documents.get(&url).cloned().unwrap_or((404, "<html>".into()));
+                self.asked.push(url);
+                discovery.handle(Fetched::Answer { status, body: body.as_bytes() });
+            }
+            panic!("never ends: {:?}", self.asked);
+        }
+    }
+
+    fn of_resource(header: Option<&str>) -> Discovery {
+        let challenge = header
+            .map(|url| TokenChallenge { resource_metadata: Some(url.into()), ..TokenChallenge::default() });
+        let asked = ResourceUrl::parse(MCP).unwrap();
+        Discovery::of_resource(asked, challenge.as_ref(), ResourceRule::Same, None)
+    }
+
+    #[test]
+    fn c01_c03_every_place_is_asked_in_order_until_one_answers() {
+        let mut web = Web::default()
+            .resource(PRM, "https://m.example", "https://as.example/t")
+            .issuer("https://as.example/t/.well-known/openid-configuration", "https://as.example/t");
+        let server = web.run(of_resource(Some("https://m.example/custom"))).unwrap();
+        assert_eq!(server.issuer.as_str(), "https://as.example/t");
+        assert_eq!(
+            web.asked,
+            [
+                "https://m.example/custom",
+                "https://m.example/.well-known/oauth-protected-resource/mcp",
+                PRM,
+                "https://as.example/.well-known/oauth-authorization-server/t",
+                "https://as.example/.well-known/openid-configuration/t",
+                "https://as.example/t/.well-known/openid-configuration",
+            ]
+        );
+    }
+
+    #[test]
+    fn c01_what_the_challenge_names_is_asked_first_and_suffices() {
+        let mut web = Web::default()
+            .resource("https://m.example/custom", MCP, "https://as.example")
+            .issuer("https://as.example/.well-known/oauth-authorization-server", "https://as.example");
+        web.run(of_resource(Some("https://m.example/custom"))).unwrap();
+        assert_eq!(web.asked.len(), 2);
+        let local = web.run(of_resource(Some("http://localhost/custom"))).unwrap_err();
+        assert_eq!(local, DiscoveryError::ChallengeUrl(InvalidUrl::Loopback));
+    }
+
+    #[test]
+    fn c01_a_document_about_another_resource_ends_it() {
+        let mut web = Web::default()
+            .resource(&format!("{PRM}/mcp"), "https://evil.example/mcp", "https://as.example")
+            .resource(PRM, MCP, "https://as.example");
+        let error = web.run(of_resource(None)).unwrap_err();
+        assert!(matches!(error, DiscoveryError::Resource(ResourceMetadataError::WrongResource { .. })));
+        assert_eq!(web.asked.len(), 1);
+    }
+
+    #[test]
+    fn c04_a_document_of_another_issuer_ends_it() {
+        let mut web = Web::default()
+            .issuer("https://as.example/.well-known/oauth-authorization-server", "https://as.example/")
+            .issuer("https://as.example/.well-known/openid-configuration", "https://as.example");
+        let error = web.run(Discovery::of_issuer(Issuer::parse("https://as.example").unwrap())).unwrap_err();
+        assert_eq!(error, ServerMetadataError::from(MetadataError::WrongIssuerBySlash).into());
+        assert_eq!(web.asked.len(), 1);
+        assert!(error.hint().contains("slash"));
+    }
+
+    #[test]
+    fn the_configured_issuer_must_be_one_of_the_resources() {
+        let mut web = Web::default()
+            .with(
+                &format!("{PRM}/mcp"),
+                200,
+                json!({ "resource": MCP, "authorization_servers": ["https://first.example", "https://as.example"] }),
+            )
+            .issuer("https://as.example/.well-known/oauth-authorization-server", "https://as.example");
+        let preferring = |issuer: &str| {
+            let asked = ResourceUrl::parse(MCP).unwrap();
+            Discovery::of_resource(asked, None, ResourceRule::Same, Issuer::parse(issuer).ok())
+        };
+        assert_eq!(web.run(preferring("https://as.example")).unwrap().issuer.as_str(), "https://as.example");
+        assert_eq!(web.run(preferring("https://as.example/")), Err(DiscoveryError::OtherIssuer));
+    }
+
+    #[test]
+    fn a_server_that_is_down_or_answers_nonsense_is_said_so_at_once() {
+        let down = |status, body: &str| {
+            let mut web = Web::default().with(&format!("{PRM}/mcp"), status, body);
+            let error = web.run(of_resource(None)).unwrap_err();
+            assert_eq!(web.asked.len(), 1);
+            error
+        };
+        assert_eq!(down(503, ""), DiscoveryError::Status { status: 503 });
+        assert_eq!(down(200, "<html>"), ResourceMetadataError::NotMetadata.into());
+        let mut discovery = of_resource(None);
+        discovery.handle(Fetched::Unreachable);
+        assert!(matches!(discovery.poll(), DiscoveryStep::Failed(DiscoveryError::Unreachable)));
+    }
+
+    #[test]
+    fn a_redirect_is_no_document_and_nowhere_is_an_error() {
+        let mut web = Web::default().with(&format!("{PRM}/mcp"), 302, "");
+        assert_eq!(web.run(of_resource(None)), Err(DiscoveryError::NoResourceMetadata));
+        assert_eq!(web.asked.len(), 2);
+        let issuer = Issuer::parse("https://as.example").unwrap();
+        let error = web.run(Discovery::of_issuer(issuer.clone())).unwrap_err();
+        assert_eq!(error, DiscoveryError::NoServerMetadata { issuer });
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_back_it_ends_and_stays_ended(
+            answers in proptest::collection::vec((100..600_u16, "(<html>|\\{\\}|\\{\"resource\":\"https://m.example/mcp\"\\})"), 8),
+        ) {
+            let mut discovery = of_resource(Some("https://m.example/custom"));
+            for (status, body) in &answers {
+                discovery.handle(Fetched::Answer { status: *status, body: body.as_bytes() });
+            }
+            prop_assert!(matches!(discovery.poll(), DiscoveryStep::Failed(_)));
+            let before = format!("{discovery:?}");
+            discovery.handle(Fetched::Unreachable);
+            prop_assert_eq!(before, format!("{discovery:?}"));
+        }
+    }
+}
