@@ -35,10 +35,21 @@ pub struct AuthorizationRequest<'a> {
 
 /// The random numbers of one login; the caller draws them and uses them once.
 pub struct LoginRandomness {
-    /// For `state`.
-    pub state: [u8; 32],
-    /// For the code verifier.
-    pub verifier: [u8; 32],
+    state: Zeroizing<[u8; 32]>,
+    verifier: Zeroizing<[u8; 32]>,
+}
+
+impl LoginRandomness {
+    /// Takes 32 random bytes for `state` and 32 others for the code verifier.
+    pub fn new(state: [u8; 32], verifier: [u8; 32]) -> Self {
+        Self { state: Zeroizing::new(state), verifier: Zeroizing::new(verifier) }
+    }
+}
+
+impl fmt::Debug for LoginRandomness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LoginRandomness([redacted])")
+    }
 }
 
 impl AuthorizationRequest<'_> {
@@ -53,9 +64,9 @@ impl AuthorizationRequest<'_> {
         let endpoint =
             self.server.authorization_endpoint.as_ref().ok_or(AuthorizationError::NoAuthorizationEndpoint)?;
         self.server.pkce.require_s256()?;
-        let state = Zeroizing::new(randomness.state);
+        let LoginRandomness { state, verifier } = randomness;
         let state = Secret::new(URL_SAFE_NO_PAD.encode(state.as_slice()));
-        let verifier = CodeVerifier::from_random(randomness.verifier);
+        let verifier = CodeVerifier::from_random(*verifier);
         let challenge = verifier.challenge();
         let scope = self.scope.joined();
         let mut parameters = vec![
@@ -245,7 +256,7 @@ mod tests {
     }
 
     fn randomness() -> LoginRandomness {
-        LoginRandomness { state: [1; 32], verifier: [2; 32] }
+        LoginRandomness::new([1; 32], [2; 32])
     }
 
     fn begin(

@@ -285,17 +285,17 @@ mod tests {
     }
 
     impl Web {
-        fn with(mut self, url: &str, status: u16, body: impl ToString) -> Self {
+        fn with(mut self, url: &str, status: u16, body: &impl ToString) -> Self {
             self.documents.insert(url.to_owned(), (status, body.to_string()));
             self
         }
 
         fn resource(self, url: &str, resource: &str, issuer: &str) -> Self {
-            self.with(url, 200, json!({ "resource": resource, "authorization_servers": [issuer] }))
+            self.with(url, 200, &json!({ "resource": resource, "authorization_servers": [issuer] }))
         }
 
         fn issuer(self, url: &str, issuer: &str) -> Self {
-            self.with(url, 200, json!({ "issuer": issuer, "token_endpoint": "https://as.example/token" }))
+            self.with(url, 200, &json!({ "issuer": issuer, "token_endpoint": "https://as.example/token" }))
         }
 
         fn run(&mut self, mut discovery: Discovery) -> Result<AuthorizationServer, DiscoveryError> {
@@ -378,7 +378,7 @@ mod tests {
             .with(
                 &format!("{PRM}/mcp"),
                 200,
-                json!({ "resource": MCP, "authorization_servers": ["https://first.example", "https://as.example"] }),
+                &json!({ "resource": MCP, "authorization_servers": ["https://first.example", "https://as.example"] }),
             )
             .issuer("https://as.example/.well-known/oauth-authorization-server", "https://as.example");
         let preferring = |issuer: &str| {
@@ -392,7 +392,7 @@ mod tests {
     #[test]
     fn a_server_that_is_down_or_answers_nonsense_is_said_so_at_once() {
         let down = |status, body: &str| {
-            let mut web = Web::default().with(&format!("{PRM}/mcp"), status, body);
+            let mut web = Web::default().with(&format!("{PRM}/mcp"), status, &body);
             let error = web.run(of_resource(None)).unwrap_err();
             assert_eq!(web.asked.len(), 1);
             error
@@ -406,7 +406,7 @@ mod tests {
 
     #[test]
     fn a_redirect_is_no_document_and_nowhere_is_an_error() {
-        let mut web = Web::default().with(&format!("{PRM}/mcp"), 302, "");
+        let mut web = Web::default().with(&format!("{PRM}/mcp"), 302, &"");
         assert_eq!(web.run(of_resource(None)), Err(DiscoveryError::NoResourceMetadata));
         assert_eq!(web.asked.len(), 2);
         let issuer = Issuer::parse("https://as.example").unwrap();

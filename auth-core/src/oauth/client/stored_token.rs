@@ -19,6 +19,7 @@
 //! }
 //! ```
 //!
+//! `resource_parameter` is there, and `false`, where the issuer refuses the parameter (RFC 8707) that names the resource.
 //! `resource`, `revocation_endpoint`, `refresh_token`, `expires_at`, `client_secret` and `client_auth_method` may be
 //! absent. Times are RFC 3339 in UTC. Members that are not known stay as they are.
 
@@ -28,6 +29,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::resource_metadata::ResourceUrl;
+use super::server::AuthorizationServer;
 use super::token_response::{TokenResponse, TokenType};
 use crate::json;
 use crate::oauth::client_auth::ClientAuth;
@@ -69,8 +71,10 @@ impl SessionKey {
 pub struct StoredSession {
     /// The issuer the tokens come from.
     pub issuer: Issuer,
-    /// The resource they are for, as it was asked for; `None` where the parameter was left out.
+    /// The resource they are for, byte for byte; `None` for a login at an issuer without regard to one.
     pub resource: Option<String>,
+    /// Whether the issuer is told so in requests (RFC 8707), which some refuse.
+    pub resource_parameter: bool,
     /// How the client is known there. Only the methods without a private key are stored.
     pub client: ClientAuth,
     /// Where to renew.
@@ -97,6 +101,37 @@ impl StoredSession {
     /// What the login is good for.
     pub fn key(&self) -> SessionKey {
         SessionKey::new(&self.issuer, self.resource.as_deref())
+    }
+
+    /// The login that tokens from `server` begin. `asked` are the scopes where the answer names none (RFC 6749 §5.1).
+    pub fn issued(
+        server: &AuthorizationServer,
+        client: ClientAuth,
+        resource: Option<String>,
+        asked: ScopeSet,
+        tokens: TokenResponse,
+        now: UnixTime,
+    ) -> Self {
+        Self {
+            issuer: server.issuer.clone(),
+            resource,
+            resource_parameter: true,
+            client,
+            token_endpoint: server.token_endpoint.clone(),
+            revocation_endpoint: server.revocation_endpoint.clone(),
+            token_type: tokens.token_type,
+            access_token: tokens.access_token,
+            refresh_token: tokens.refresh_token,
+            scope: tokens.scope.unwrap_or(asked),
+            issued_at: now,
+            expires_at: tokens.expires_in.map(|lifetime| expiry(now, lifetime)),
+            other: Map::new(),
+        }
+    }
+
+    /// The `resource` parameter of a refresh.
+    pub fn resource_to_send(&self) -> Option<&str> {
+        self.resource.as_deref().filter(|_| self.resource_parameter)
     }
 
     /// Reads one login.
@@ -229,6 +264,8 @@ struct Document {
     issuer: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     resource: Option<String>,
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    resource_parameter: bool,
     client_id: String,
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "exposed")]
     client_secret: Option<Secret>,
@@ -262,6 +299,7 @@ impl From<&StoredSession> for Document {
             version: VERSION,
             issuer: session.issuer.as_str().to_owned(),
             resource: session.resource.clone(),
+            resource_parameter: session.resource_parameter,
             client_id: session.client.client_id().to_owned(),
             client_secret,
             client_auth_method: method.map(str::to_owned),
@@ -293,6 +331,7 @@ impl Document {
         Some(StoredSession {
             issuer: Issuer::parse(&self.issuer).ok()?,
             resource: self.resource,
+            resource_parameter: self.resource_parameter,
             client,
             token_endpoint: SecureUrl::parse(&self.token_endpoint).ok()?,
             revocation_endpoint: self
@@ -312,6 +351,10 @@ impl Document {
             other: self.other,
         })
     }
+}
+
+const fn yes() -> bool {
+    true
 }
 
 #[expect(clippy::ref_option, reason = "the signature serde calls")]
@@ -334,6 +377,7 @@ mod tests {
         StoredSession {
             issuer: Issuer::parse("https://issuer.example/").unwrap(),
             resource: Some("https://m4.example/mcp".into()),
+            resource_parameter: true,
             client: ClientAuth::Public { client_id: "m4".into() },
             token_endpoint: SecureUrl::parse("https://issuer.example/token").unwrap(),
             revocation_endpoint: SecureUrl::parse("https://issuer.example/revoke").ok(),
@@ -376,6 +420,7 @@ mod tests {
     fn what_is_written_is_read_again() {
         let minimal = StoredSession {
             resource: None,
+            resource_parameter: false,
             revocation_endpoint: None,
             refresh_token: None,
             expires_at: None,
@@ -390,6 +435,15 @@ mod tests {
         }
         let newer = parse(json!({ "note": [1] })).unwrap();
         assert_eq!(document(&newer)["note"], json!([1]), "what a newer version wrote is kept");
+    }
+
+    #[test]
+    fn c06_a_switched_off_resource_parameter_stays_off_and_the_login_stays_the_resources() {
+        let off = StoredSession { resource_parameter: false, ..session() };
+        let read = StoredSession::parse(off.to_json().expose().as_bytes()).unwrap();
+        assert_eq!((read.resource_to_send(), read.key()), (None, session().key()));
+        assert_eq!(session().resource_to_send(), Some("https://m4.example/mcp"));
+        assert_eq!(document(&off)["resource_parameter"], false);
     }
 
     #[test]

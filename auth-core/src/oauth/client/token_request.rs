@@ -50,7 +50,7 @@ impl Grant<'_> {
                 ("code_verifier", grant.verifier.secret().expose()),
             ]),
             Self::RefreshToken { refresh_token, .. } => {
-                fields.push(("refresh_token", refresh_token.expose()))
+                fields.push(("refresh_token", refresh_token.expose()));
             }
             Self::ClientCredentials { .. } => {}
             Self::DeviceCode { device_code } => fields.push(("device_code", device_code.expose())),
@@ -114,7 +114,7 @@ mod tests {
             resource: RESOURCE,
             extra: &[],
         };
-        let (_, mut pending) = request.begin(LoginRandomness { state: [0; 32], verifier: [0; 32] }).unwrap();
+        let (_, mut pending) = request.begin(LoginRandomness::new([0; 32], [0; 32])).unwrap();
         let state = "A".repeat(43);
         let Ok(Redirect::Code(grant)) = pending.receive(&format!("/callback?code=c+1&state={state}")) else {
             panic!()
