@@ -36,7 +36,7 @@ impl<'a> Credential<'a> {
     }
 }
 
-/// What [`Authenticator::decide`] and [`Authenticator::authenticate`] answer.
+/// What [`Authenticator::decide`](super::Authenticator::decide) and [`Authenticator::authenticate`](super::Authenticator::authenticate) answer.
 #[derive(Debug)]
 #[must_use]
 pub enum Decision<T = Granted> {
@@ -47,9 +47,9 @@ pub enum Decision<T = Granted> {
     /// The snapshot cannot tell. Ask the issuer's [`KeyLifecycle`](crate::jwks::KeyLifecycle), then decide again.
     NeedsKeys(NeedsKeys),
     /// The token is no JWT. Ask its issuer ([`crate::introspection`]), then
-    /// [`Authenticator::authenticate_introspected`].
+    /// [`Authenticator::authenticate_introspected`](super::Authenticator::authenticate_introspected).
     NeedsIntrospection {
-        /// Whom to ask: the issuer's place in the order of [`Authenticator::protected`].
+        /// Whom to ask: the issuer's place in the order of [`Authenticator::protected`](super::Authenticator::protected).
         issuer: usize,
     },
 }
@@ -68,7 +68,7 @@ impl<T> Decision<T> {
     }
 }
 
-/// Proof that a credential is genuine. Only [`Authenticator::authenticate`] makes one; it opens nothing by itself.
+/// Proof that a credential is genuine. Only [`Authenticator::authenticate`](super::Authenticator::authenticate) makes one; it opens nothing by itself.
 #[derive(Debug, Clone)]
 pub struct Authenticated {
     /// `None` when OAuth2 is switched off.
@@ -87,7 +87,7 @@ impl Authenticated {
     }
 }
 
-/// Proof that the gate admitted one call. Only [`Authenticator::authorize`] makes one.
+/// Proof that the gate admitted one call. Only [`Authenticator::authorize`](super::Authenticator::authorize) makes one.
 #[derive(Debug, Clone)]
 pub struct Granted {
     pub(super) caller: Option<Caller>,
@@ -167,7 +167,7 @@ impl From<Rejection> for Refused {
 /// A key the snapshot does not have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NeedsKeys {
-    /// Whose key: the issuer's place in the order of [`Authenticator::protected`].
+    /// Whose key: the issuer's place in the order of [`Authenticator::protected`](super::Authenticator::protected).
     pub issuer: usize,
     /// What to look up.
     pub query: KeyQuery,

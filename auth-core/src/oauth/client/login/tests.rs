@@ -7,8 +7,14 @@ use serde_json::{Value, json};
 use url::{Url, form_urlencoded};
 
 use super::*;
+use crate::oauth::client::authorization::{AuthorizationError, RedirectUri};
+use crate::oauth::client::discovery::DiscoveryError;
 use crate::oauth::client::pkce::PkceUnsupported;
+use crate::oauth::client::registration::ClientIdUrl;
 use crate::oauth::client::resource_metadata::ResourceMetadataError;
+use crate::oauth::client::resource_metadata::{ResourceRule, ResourceUrl};
+use crate::oauth::client::www_authenticate::TokenChallenge;
+use crate::oauth::metadata::Issuer;
 use crate::secret::Secret;
 
 const NOW: UnixTime = UnixTime(1_800_000_000);

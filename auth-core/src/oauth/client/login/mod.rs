@@ -4,81 +4,29 @@
 //! [`Login::receive`], a client id a person names to [`Login::use_client`]; then poll again. Whatever comes when nobody
 //! waits for it changes nothing.
 
+mod settings;
+mod step;
+#[cfg(test)]
+mod tests;
+
 use url::Url;
 
-use super::authorization::{
-    AuthorizationError, AuthorizationRequest, AuthorizationUrl, LoginRandomness, RedirectUri,
-};
-use super::discovery::{Discovery, DiscoveryError, DiscoveryStep, Fetched};
+pub use self::settings::{LoginSettings, LoginTarget};
+pub use self::step::{LoginError, LoginRequest, LoginStep};
+
+use super::authorization::{AuthorizationRequest, AuthorizationUrl, LoginRandomness};
+use super::discovery::{Discovery, DiscoveryStep, Fetched};
 use super::pkce::PkceSupport;
 use super::redirect::{CodeGrant, PendingAuthorization, Redirect, RedirectError};
-use super::registration::{ClientChoice, ClientIdUrl, ClientMetadata, Registration, RegistrationError};
-use super::resource_metadata::{ResourceRule, ResourceUrl};
+use super::registration::{ClientChoice, ClientMetadata, Registration};
 use super::scopes;
 use super::server::AuthorizationServer;
 use super::stored_token::StoredSession;
 use super::token_request::Grant;
 use super::token_response::{TokenError, TokenResponse};
-use super::www_authenticate::TokenChallenge;
-use crate::oauth::client_auth::{AssertionTimes, AuthenticatedForm, ClientAuth, SigningFailed};
-use crate::oauth::metadata::Issuer;
+use crate::oauth::client_auth::{AssertionTimes, AuthenticatedForm, ClientAuth};
 use crate::scope::ScopeSet;
 use crate::time::UnixTime;
-
-/// Where a login begins.
-#[derive(Debug, Clone)]
-pub enum LoginTarget {
-    /// At a protected resource, which says who issues its tokens.
-    Resource {
-        /// Its URL.
-        url: ResourceUrl,
-        /// The challenge it answered with, if it was asked.
-        challenge: Option<TokenChallenge>,
-        /// What it may call itself.
-        rule: ResourceRule,
-        /// The configured issuer, which it then has to name.
-        issuer: Option<Issuer>,
-    },
-    /// At an issuer with metadata.
-    Issuer {
-        /// The issuer.
-        issuer: Issuer,
-        /// The resource to name in requests.
-        resource: Option<String>,
-    },
-    /// At a server whose endpoints are configured.
-    Server {
-        /// The server.
-        server: Box<AuthorizationServer>,
-        /// The resource to name in requests.
-        resource: Option<String>,
-    },
-}
-
-/// How to log in.
-#[derive(Debug)]
-pub struct LoginSettings {
-    /// Where to begin.
-    pub target: LoginTarget,
-    /// The configured client, or the one registered before for this issuer and resource.
-    pub client: Option<ClientAuth>,
-    /// The client's own metadata document, where it has one.
-    pub client_document: Option<ClientIdUrl>,
-    /// The name under which the client registers.
-    pub client_name: String,
-    /// Where the browser returns to; the listener listens there already.
-    pub redirect_uri: RedirectUri,
-    /// The scopes, where a person chose them.
-    pub scope: Option<ScopeSet>,
-    /// Whether `resource` is sent; off for issuers that refuse it.
-    pub resource_parameter: bool,
-    /// Whether a person vouches that the server supports PKCE with S256 though its metadata does not say so.
-    pub vouch_for_pkce: bool,
-    /// More parameters of the authorization request.
-    pub extra: Vec<(String, String)>,
-    /// At least 128 random bits as text, for the assertion of `private_key_jwt`.
-    pub jti: String,
-}
 
 /// A login under way.
 #[derive(Debug)]
@@ -302,97 +250,6 @@ fn registered(fetched: Fetched<'_>, server: &AuthorizationServer) -> Result<Clie
     registration.client_auth(server).ok_or(LoginError::UnusableClient)
 }
 
-/// What a login wants.
-#[derive(Debug)]
-pub enum LoginStep<'a> {
-    /// A request, without following redirects; the answer goes to [`Login::handle`].
-    Send(LoginRequest<'a>),
-    /// A person to open this in a browser; the callback goes to [`Login::receive`].
-    Open(&'a AuthorizationUrl),
-    /// The id of a client at this server, which gives none by itself; it goes to [`Login::use_client`].
-    NameClient(&'a AuthorizationServer),
-    /// Nothing more: store this.
-    Done(&'a StoredSession),
-    /// Nothing more.
-    Failed(&'a LoginError),
-}
-
-/// A request a login wants sent.
-#[derive(Debug)]
-pub enum LoginRequest<'a> {
-    /// GET, accepting `application/json`.
-    Get(&'a Url),
-    /// POST of `application/json`.
-    PostJson {
-        /// Where to.
-        url: &'a Url,
-        /// The body.
-        body: &'a str,
-    },
-    /// POST of `application/x-www-form-urlencoded`, accepting `application/json`.
-    PostForm {
-        /// Where to.
-        url: &'a Url,
-        /// Body and header.
-        form: &'a AuthenticatedForm,
-    },
-}
-
-/// Why a login ended without tokens.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum LoginError {
-    /// No authorization server was found.
-    #[error(transparent)]
-    Discovery(#[from] DiscoveryError),
-    /// The client could not be registered.
-    #[error(transparent)]
-    Registration(#[from] RegistrationError),
-    /// The registration endpoint did not answer.
-    #[error("the registration endpoint did not answer")]
-    RegistrationUnreachable,
-    /// The client was registered with a way to authenticate that this one does not have.
-    #[error("the authorization server registered this client with a method it cannot authenticate with")]
-    UnusableClient,
-    /// The request cannot be made.
-    #[error(transparent)]
-    Authorization(#[from] AuthorizationError),
-    /// The browser brought no code.
-    #[error(transparent)]
-    Redirect(#[from] RedirectError),
-    /// The client could not authenticate.
-    #[error(transparent)]
-    Signing(#[from] SigningFailed),
-    /// The code brought no tokens.
-    #[error(transparent)]
-    Token(#[from] TokenError),
-    /// A step ended before its time.
-    #[error("the login was interrupted")]
-    Interrupted,
-}
-
-impl LoginError {
-    /// What to do about it.
-    pub fn hint(&self) -> &'static str {
-        match self {
-            Self::Discovery(error) => error.hint(),
-            Self::Registration(error) => error.hint(),
-            Self::UnusableClient => {
-                "register a native client with the authorization server by hand and name it with --client-id"
-            }
-            Self::Authorization(AuthorizationError::Pkce(_)) => {
-                "ask the provider for PKCE with S256; if it supports it without saying so, name its endpoints"
-            }
-            Self::Authorization(AuthorizationError::NoAuthorizationEndpoint) => "log in with --device",
-            Self::Authorization(_) => "leave the parameter out",
-            Self::Redirect(error) => error.hint(),
-            Self::Signing(_) => "check the client's private key",
-            Self::Token(error) => error.hint(),
-            Self::RegistrationUnreachable | Self::Interrupted => "try again",
-        }
-    }
-}
-
 #[derive(Debug)]
 enum State {
     Discovering {
@@ -438,6 +295,3 @@ struct Found {
 
 /// Plenty for one request.
 const ASSERTION_SECONDS: i64 = 60;
-
-#[cfg(test)]
-mod tests;
