@@ -21,9 +21,9 @@ use super::redirect::{CodeGrant, PendingAuthorization, Redirect, RedirectError};
 use super::registration::{ClientChoice, ClientMetadata, Registration};
 use super::scopes;
 use super::server::AuthorizationServer;
-use super::stored_token::StoredSession;
+use super::stored_token::{SessionKey, StoredSession};
 use super::token_request::Grant;
-use super::token_response::{TokenError, TokenResponse};
+use super::token_response::{TokenError, TokenResponse, TokenType};
 use crate::oauth::client_auth::{AssertionTimes, AuthenticatedForm, ClientAuth};
 use crate::scope::ScopeSet;
 use crate::time::UnixTime;
@@ -87,6 +87,10 @@ impl Login {
                     Fetched::Unreachable => Err(TokenError::Unreachable),
                 };
                 self.state = match tokens {
+                    // No proof was sent, so the key is nobody's here.
+                    Ok(tokens) if tokens.token_type == TokenType::Dpop => {
+                        State::Failed(LoginError::BoundToken)
+                    }
                     Ok(tokens) => {
                         let session = StoredSession::issued(
                             &found.server,
@@ -176,14 +180,26 @@ impl Login {
 
     fn choose_client(&mut self, found: Box<Found>) {
         if let Some(client) = self.settings.client.clone() {
+            let has_secret = matches!(client, ClientAuth::Basic { .. } | ClientAuth::Post { .. });
+            if has_secret && !self.settings.names_issuer() {
+                self.state = State::NoClient(found);
+                return;
+            }
             return self.browse(found, client);
         }
-        match ClientChoice::new(None, self.settings.client_document.as_ref(), &found.server) {
-            ClientChoice::Document(url) => {
+        let key = SessionKey::new(&found.server.issuer, found.resource.as_deref());
+        let registered = self.settings.registered.iter().find(|(of, _)| *of == key);
+        let choice = ClientChoice::new(None, self.settings.client_document.as_ref(), &found.server);
+        match (choice, registered) {
+            (ClientChoice::Document(url), _) => {
                 let client_id = url.as_str().to_owned();
                 self.browse(found, ClientAuth::Public { client_id });
             }
-            ClientChoice::Register(endpoint) => {
+            (_, Some((_, client))) => {
+                let client = client.clone();
+                self.browse(found, client);
+            }
+            (ClientChoice::Register(endpoint), None) => {
                 let endpoint = endpoint.url().clone();
                 let metadata = ClientMetadata::native(
                     self.settings.client_name.clone(),
@@ -193,7 +209,7 @@ impl Login {
                 let body = metadata.for_server(&found.server).json();
                 self.state = State::Registering { found, endpoint, body };
             }
-            ClientChoice::Configured(_) | ClientChoice::Ask => self.state = State::NoClient(found),
+            (ClientChoice::Configured(_) | ClientChoice::Ask, None) => self.state = State::NoClient(found),
         }
     }
 

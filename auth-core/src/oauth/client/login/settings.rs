@@ -4,6 +4,7 @@ use crate::oauth::client::authorization::RedirectUri;
 use crate::oauth::client::registration::ClientIdUrl;
 use crate::oauth::client::resource_metadata::{ResourceRule, ResourceUrl};
 use crate::oauth::client::server::AuthorizationServer;
+use crate::oauth::client::stored_token::SessionKey;
 use crate::oauth::client::www_authenticate::TokenChallenge;
 use crate::oauth::client_auth::ClientAuth;
 use crate::oauth::metadata::Issuer;
@@ -45,8 +46,11 @@ pub enum LoginTarget {
 pub struct LoginSettings {
     /// Where to begin.
     pub target: LoginTarget,
-    /// The configured client, or the one registered before for this issuer and resource.
+    /// The configured client. One with a secret is used at a configured issuer only, because any server can name any
+    /// issuer: elsewhere [`LoginStep::NameClient`](super::LoginStep::NameClient) shows the issuer first.
     pub client: Option<ClientAuth>,
+    /// Clients registered before, each for the issuer and the resource that it was registered for.
+    pub registered: Vec<(SessionKey, ClientAuth)>,
     /// The client's own metadata document, where it has one.
     pub client_document: Option<ClientIdUrl>,
     /// The name under which the client registers.
@@ -63,4 +67,11 @@ pub struct LoginSettings {
     pub extra: Vec<(String, String)>,
     /// At least 128 random bits as text, for the assertion of `private_key_jwt`.
     pub jti: String,
+}
+
+impl LoginSettings {
+    /// Whether a person or the configuration named the issuer, rather than a server.
+    pub(super) const fn names_issuer(&self) -> bool {
+        !matches!(self.target, LoginTarget::Resource { issuer: None, .. })
+    }
 }

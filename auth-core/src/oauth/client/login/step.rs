@@ -18,7 +18,8 @@ pub enum LoginStep<'a> {
     Send(LoginRequest<'a>),
     /// A person to open this in a browser; the callback goes to [`Login::receive`](super::Login::receive).
     Open(&'a AuthorizationUrl),
-    /// The id of a client at this server, which gives none by itself; it goes to [`Login::use_client`](super::Login::use_client).
+    /// The client to be at this server, which gives none by itself, or to which a server elsewhere sent the login while the
+    /// configured client has a secret. It goes to [`Login::use_client`](super::Login::use_client).
     NameClient(&'a AuthorizationServer),
     /// Nothing more: store this.
     Done(&'a StoredSession),
@@ -75,6 +76,9 @@ pub enum LoginError {
     /// The code brought no tokens.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// The token is bound to a key (RFC 9449), and this login has none.
+    #[error("the authorization server bound the token to a key that this login does not have")]
+    BoundToken,
     /// A step ended before its time.
     #[error("the login was interrupted")]
     Interrupted,
@@ -97,6 +101,7 @@ impl LoginError {
             Self::Redirect(error) => error.hint(),
             Self::Signing(_) => "check the client's private key",
             Self::Token(error) => error.hint(),
+            Self::BoundToken => "ask the provider for bearer tokens for this client",
             Self::RegistrationUnreachable | Self::Interrupted => "try again",
         }
     }

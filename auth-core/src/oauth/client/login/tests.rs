@@ -121,6 +121,7 @@ fn settings() -> LoginSettings {
             issuer: None,
         },
         client: None,
+        registered: Vec::new(),
         client_document: None,
         client_name: "M4".into(),
         redirect_uri: RedirectUri::parse("http://127.0.0.1:8088/callback").unwrap(),
@@ -164,17 +165,55 @@ fn from_the_url_of_a_server_to_a_stored_session() {
 #[test]
 fn c09_a_configured_client_or_a_document_is_registered_nowhere() {
     let mut world = World::new();
-    let secret = || Secret::new("s3cr3t");
-    let client = Some(ClientAuth::Basic { client_id: "mine".into(), secret: secret() });
+    let client = Some(ClientAuth::Public { client_id: "mine".into() });
     run(&mut world, LoginSettings { client, ..settings() }).unwrap();
     assert_eq!(world.authorized["client_id"], "mine");
-    assert!(world.credentials.is_some() && world.registered.is_empty());
+    assert!(world.credentials.is_none() && world.registered.is_empty());
 
     world.metadata["client_id_metadata_document_supported"] = true.into();
     let client_document = ClientIdUrl::parse("https://m4.example/client.json").ok();
     run(&mut world, LoginSettings { client_document, ..settings() }).unwrap();
     assert_eq!(world.authorized["client_id"], "https://m4.example/client.json");
     assert!(world.registered.is_empty());
+}
+
+#[test]
+fn c12_a_configured_secret_goes_to_no_issuer_that_only_a_server_names() {
+    let client = || Some(ClientAuth::Basic { client_id: "mine".into(), secret: Secret::new("s3cr3t") });
+    let mut world = World::new();
+    let mut login = begin(LoginSettings { client: client(), ..settings() });
+    world.run(&mut login);
+    assert!(matches!(login.poll(), LoginStep::NameClient(server) if server.issuer.as_str() == ISSUER));
+    assert!(world.authorized.is_empty() && world.credentials.is_none());
+
+    let issuer = Issuer::parse(ISSUER).ok();
+    let url = ResourceUrl::parse(MCP).unwrap();
+    let target = LoginTarget::Resource { url, challenge: None, rule: ResourceRule::Same, issuer };
+    run(&mut world, LoginSettings { target, client: client(), ..settings() }).unwrap();
+    assert!(world.credentials.is_some() && world.registered.is_empty());
+}
+
+#[test]
+fn c12_a_registration_is_used_again_where_it_was_made_and_nowhere_else() {
+    let registered = |issuer: &str, resource: &str| {
+        let key = SessionKey::new(&Issuer::parse(issuer).unwrap(), Some(resource));
+        vec![(key, ClientAuth::Public { client_id: "earlier".into() })]
+    };
+    let mut world = World::new();
+    run(&mut world, LoginSettings { registered: registered(ISSUER, MCP), ..settings() }).unwrap();
+    assert_eq!((world.authorized["client_id"].as_str(), world.registered.len()), ("earlier", 0));
+    for other in [registered("https://before.example", MCP), registered(ISSUER, "https://m.example/other")] {
+        run(&mut world, LoginSettings { registered: other, ..settings() }).unwrap();
+        assert_eq!(world.authorized["client_id"], "registered");
+    }
+    assert_eq!(world.registered.len(), 2);
+}
+
+#[test]
+fn a_token_bound_to_nobodys_key_is_not_stored() {
+    let mut world = World::new();
+    world.token = (200, json!({ "access_token": "acc3ss", "token_type": "DPoP" }));
+    assert_eq!(run(&mut world, settings()).unwrap_err(), LoginError::BoundToken);
 }
 
 #[test]
