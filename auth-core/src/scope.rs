@@ -60,6 +60,11 @@ impl ScopeSet {
         Self(self.0.difference(&other.0).cloned().collect())
     }
 
+    /// The scopes as a request, a challenge and a token carry them: one space between two (RFC 6749 §3.3).
+    pub fn joined(&self) -> String {
+        self.iter().collect::<Vec<_>>().join(" ")
+    }
+
     /// Adds every scope of `other`.
     pub fn extend(&mut self, other: &Self) {
         self.0.extend(other.0.iter().cloned());
@@ -214,7 +219,7 @@ pub struct Access<'a> {
 }
 
 /// `NQCHAR` of RFC 6749 appendix A.
-const fn is_scope_byte(byte: u8) -> bool {
+pub(crate) const fn is_scope_byte(byte: u8) -> bool {
     matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E)
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Add;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// The two clocks of one moment, taken by the caller and passed in everywhere.
@@ -63,6 +64,21 @@ impl fmt::Display for UnixTime {
     }
 }
 
+impl FromStr for UnixTime {
+    type Err = InvalidTime;
+
+    /// Reads what `Display` writes, and RFC 3339 in general: any offset, fractions of a second cut off. A leap second
+    /// counts as the second after it.
+    fn from_str(text: &str) -> Result<Self, InvalidTime> {
+        parse_rfc_3339(text).map(Self).ok_or(InvalidTime)
+    }
+}
+
+/// A text that is no RFC 3339 time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a time like 2026-11-21T12:00:00Z (RFC 3339)")]
+pub struct InvalidTime;
+
 /// A point on a monotonic clock: nanoseconds since a start the caller chose once per process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Instant(u64);
@@ -112,8 +128,73 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
+fn parse_rfc_3339(text: &str) -> Option<i64> {
+    let (date, time) = text.split_at_checked(10)?;
+    let [year, month, day] = digits(date, '-', [4, 2, 2])?;
+    let month_days = match month {
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => return None,
+    };
+    let time = time.strip_prefix(['T', 't', ' '])?;
+    let (clock, rest) = time.split_at_checked(8)?;
+    let [hour, minute, second] = digits(clock, ':', [2, 2, 2])?;
+    if !(1..=month_days).contains(&day) || hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    let local = days_from_civil(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second;
+    Some(local - offset(without_fraction(rest)?)?)
+}
+
+/// Numbers of exactly these widths between separators.
+fn digits<const N: usize>(text: &str, separator: char, widths: [usize; N]) -> Option<[i64; N]> {
+    let mut parts = text.split(separator);
+    let mut numbers = [0; N];
+    for (number, width) in numbers.iter_mut().zip(widths) {
+        let part = parts.next()?;
+        let is_number = part.len() == width && part.bytes().all(|byte| byte.is_ascii_digit());
+        *number = is_number.then(|| part.parse().ok()).flatten()?;
+    }
+    parts.next().is_none().then_some(numbers)
+}
+
+fn without_fraction(text: &str) -> Option<&str> {
+    let Some(fraction) = text.strip_prefix('.') else { return Some(text) };
+    let rest = fraction.trim_start_matches(|c: char| c.is_ascii_digit());
+    (rest.len() < fraction.len()).then_some(rest)
+}
+
+/// Seconds east of Greenwich.
+fn offset(text: &str) -> Option<i64> {
+    if matches!(text, "Z" | "z") {
+        return Some(0);
+    }
+    let (sign, text) = match text.split_at_checked(1)? {
+        ("+", text) => (1, text),
+        ("-", text) => (-1, text),
+        _ => return None,
+    };
+    let [hours, minutes] = digits(text, ':', [2, 2])?;
+    (hours <= 23 && minutes <= 59).then_some(sign * (hours * 3600 + minutes * 60))
+}
+
+/// The inverse of [`civil_from_days`].
+fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let month_from_march = (month + 9) % 12;
+    let day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -129,6 +210,48 @@ mod tests {
         }
         assert_eq!(UnixTime(i64::MAX).to_string(), "9223372036854775807 seconds since 1970");
         assert_eq!(UnixTime(i64::MIN).to_string(), "-9223372036854775808 seconds since 1970");
+    }
+
+    #[test]
+    fn rfc_3339_is_read_with_offsets_and_fractions() {
+        for (text, seconds) in [
+            ("1970-01-01T00:00:00Z", 0),
+            ("2000-02-29t00:00:00.999z", 951_782_400),
+            ("1985-04-12T23:20:50.52Z", 482_196_050),
+            ("1996-12-19T16:39:57-08:00", 851_042_397),
+            ("1990-12-31T23:59:60Z", 662_688_000),
+            ("2026-11-21 01:00:00+01:00", 1_795_219_200),
+        ] {
+            assert_eq!(text.parse(), Ok(UnixTime(seconds)), "{text}");
+        }
+        for text in [
+            "",
+            "1970-01-01",
+            "1970-01-01T00:00:00",
+            "1970-13-01T00:00:00Z",
+            "1900-02-29T00:00:00Z",
+            "1970-01-00T00:00:00Z",
+            "1970-01-01T24:00:00Z",
+            "1970-01-01T00:00:00.Z",
+            "1970-01-01T00:00:00+1:00",
+            "1970-01-01T00:00:00Zx",
+            "+970-01-01T00:00:00Z",
+            "1970-01-01é00:00:00Z",
+        ] {
+            assert_eq!(text.parse::<UnixTime>(), Err(InvalidTime), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_time_is_read_as_it_was_written(seconds in -62_167_219_200_i64..=253_402_300_799) {
+            prop_assert_eq!(UnixTime(seconds).to_string().parse(), Ok(UnixTime(seconds)));
+        }
+
+        #[test]
+        fn no_text_makes_reading_a_time_panic(text in "\\PC{0,40}|[0-9T:Z.+-]{0,30}") {
+            let _ = text.parse::<UnixTime>();
+        }
     }
 
     #[test]

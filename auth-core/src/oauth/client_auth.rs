@@ -16,6 +16,12 @@ use crate::time::UnixTime;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum ClientAuth {
+    /// `none`: a public client says who it is and proves nothing (RFC 6749 §3.2.1). What a person's own machine uses;
+    /// PKCE binds the answer to it instead.
+    Public {
+        /// Client identifier.
+        client_id: String,
+    },
     /// `client_secret_basic`: in the `Authorization` header. Every authorization server supports it.
     Basic {
         /// Client identifier.
@@ -45,9 +51,20 @@ impl ClientAuth {
     /// The name in the registry of token endpoint authentication methods.
     pub const fn method(&self) -> &'static str {
         match self {
+            Self::Public { .. } => "none",
             Self::Basic { .. } => "client_secret_basic",
             Self::Post { .. } => "client_secret_post",
             Self::PrivateKeyJwt { .. } => "private_key_jwt",
+        }
+    }
+
+    /// Which client this is.
+    pub fn client_id(&self) -> &str {
+        match self {
+            Self::Public { client_id }
+            | Self::Basic { client_id, .. }
+            | Self::Post { client_id, .. }
+            | Self::PrivateKeyJwt { client_id, .. } => client_id,
         }
     }
 
@@ -63,6 +80,9 @@ impl ClientAuth {
         form.extend_pairs(fields);
         let mut authorization = None;
         match self {
+            Self::Public { client_id } => {
+                form.append_pair("client_id", client_id);
+            }
             Self::Basic { client_id, secret } => authorization = Some(basic(client_id, secret)),
             Self::Post { client_id, secret } => {
                 form.append_pair("client_id", client_id).append_pair("client_secret", secret.expose());
@@ -202,6 +222,15 @@ mod tests {
         let form = auth.authenticate(&[("token", "t")], &TIMES).unwrap();
         assert!(form.authorization.is_none());
         assert_eq!(form.body.expose(), "token=t&client_id=s6BhdRkqt3&client_secret=a+b%26c");
+    }
+
+    #[test]
+    fn a_public_client_sends_its_name_and_nothing_else() {
+        let auth = ClientAuth::Public { client_id: "s6BhdRkqt3".into() };
+        let form = auth.authenticate(&[("code", "c")], &TIMES).unwrap();
+        assert!(form.authorization.is_none());
+        assert_eq!(form.body.expose(), "code=c&client_id=s6BhdRkqt3");
+        assert_eq!((auth.method(), auth.client_id()), ("none", "s6BhdRkqt3"));
     }
 
     impl fmt::Debug for Signer {

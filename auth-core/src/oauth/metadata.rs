@@ -49,9 +49,25 @@ impl Issuer {
         self.with_path(&format!("{}/.well-known/jwks.json", self.path()))
     }
 
+    /// The identifier as a URL.
+    pub const fn url(&self) -> &Url {
+        self.0.url()
+    }
+
     /// Whether the issuer runs on this machine.
     pub fn is_loopback(&self) -> bool {
         super::url::is_loopback(self.0.url())
+    }
+
+    /// Metadata counts only when it names the issuer that was asked, byte for byte (RFC 8414 §3.3).
+    pub(crate) fn must_be_named(&self, found: &str) -> Result<(), MetadataError> {
+        if found == self.as_str() {
+            Ok(())
+        } else if differ_by_trailing_slash(found, self.as_str()) {
+            Err(MetadataError::WrongIssuerBySlash)
+        } else {
+            Err(MetadataError::WrongIssuer)
+        }
     }
 
     fn path(&self) -> &str {
@@ -88,13 +104,7 @@ impl Metadata {
             return Err(MetadataError::TooLarge);
         }
         let document: Document = json::object(document).ok_or(MetadataError::NotMetadata)?;
-        if document.issuer != issuer.as_str() {
-            return Err(if differ_by_trailing_slash(&document.issuer, issuer.as_str()) {
-                MetadataError::WrongIssuerBySlash
-            } else {
-                MetadataError::WrongIssuer
-            });
-        }
+        issuer.must_be_named(&document.issuer)?;
         let jwks_uri = document.jwks_uri.ok_or(MetadataError::NoJwksUri)?;
         Ok(Self { jwks_uri: SecureUrl::parse(&jwks_uri).map_err(MetadataError::JwksUri)? })
     }

@@ -37,6 +37,16 @@ impl SecureUrl {
         Ok(Self { text: text.to_owned(), url })
     }
 
+    /// Takes a URL that `teller`, an address elsewhere, named: a server on another machine has no business pointing at
+    /// this one, where it could reach what only listens locally.
+    pub fn parse_named_by(text: &str, teller: &Url) -> Result<Self, InvalidUrl> {
+        let named = Self::parse(text)?;
+        if is_loopback(&named.url) && !is_loopback(teller) {
+            return Err(InvalidUrl::Loopback);
+        }
+        Ok(named)
+    }
+
     /// The text as given.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -82,6 +92,9 @@ pub enum InvalidUrl {
     /// A query in an issuer identifier.
     #[error("holds a query, which an issuer URL never does (RFC 8414 §2)")]
     HasQuery,
+    /// This machine, named by another one.
+    #[error("leads to this machine, though another one names it")]
+    Loopback,
 }
 
 impl InvalidUrl {
@@ -92,6 +105,7 @@ impl InvalidUrl {
             Self::NotHttp | Self::Insecure => "use the https:// address",
             Self::HasUser => "leave out what stands before the @",
             Self::HasFragment => "leave out the # and what follows",
+            Self::Loopback => "ask whoever runs the other server to publish an address that others can reach",
             Self::HasQuery => "leave out the ? and what follows",
         }
     }
@@ -153,6 +167,17 @@ mod tests {
     }
 
     #[test]
+    fn another_machine_cannot_point_at_this_one() {
+        let [far, near] = ["https://a.example", "http://[::1]:1"].map(|url| Url::parse(url).unwrap());
+        for text in ["http://127.0.0.1:1/", "https://localhost/", "http://[::1]/"] {
+            assert_eq!(SecureUrl::parse_named_by(text, &far), Err(InvalidUrl::Loopback));
+            assert!(SecureUrl::parse_named_by(text, &near).is_ok());
+        }
+        assert!(SecureUrl::parse_named_by("https://b.example", &far).is_ok());
+        assert_eq!(SecureUrl::parse_named_by("http://b.example", &near), Err(InvalidUrl::Insecure));
+    }
+
+    #[test]
     fn every_hint_says_what_to_write() {
         for (error, what) in [
             (InvalidUrl::NotAbsolute, "https://"),
@@ -161,6 +186,7 @@ mod tests {
             (InvalidUrl::HasUser, "@"),
             (InvalidUrl::HasFragment, "#"),
             (InvalidUrl::HasQuery, "?"),
+            (InvalidUrl::Loopback, "other server"),
         ] {
             assert!(error.hint().contains(what), "{error}");
         }
