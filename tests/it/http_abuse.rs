@@ -187,6 +187,17 @@ fn a_peer_that_guesses_is_slowed_and_callers_known_at_its_address_are_not() {
     assert_eq!(web.count(&newcomer).send().unwrap().status, 429, "who was not has to wait");
 }
 
+/// After a rotation every good token has a key id that is not known yet; nobody may be locked out by that.
+#[test]
+fn a_key_that_is_not_known_yet_is_no_failure_of_its_bearer() {
+    let web = Web::with(|sandbox| sandbox.with("M4_HTTP_FAILED_AUTH", "2/600"));
+    for n in 0..6 {
+        let token = web.issuer.mint(TokenSpec::new().kid(&format!("next-{n}")));
+        assert_eq!(web.count(&token).send().unwrap().status, 401);
+    }
+    assert_eq!(counted(&web.count(&web.token()).send().unwrap()), 100);
+}
+
 #[test]
 fn asking_without_a_token_is_no_failure() {
     let web = Web::with(|sandbox| sandbox.with("M4_HTTP_FAILED_AUTH", "2/600"));

@@ -271,3 +271,29 @@ fn query_limits(limits: &Limits) -> QueryLimits {
 fn to_json(output: &impl serde::Serialize) -> Value {
     serde_json::to_value(output).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Flags;
+    use crate::env::Environment;
+    use crate::gate::Credential as Presented;
+
+    fn toolbox() -> Toolbox {
+        let folder = tempfile::tempdir().unwrap();
+        let env = Environment::from_pairs([("M4_DATA_DIR", folder.path())]);
+        Toolbox::new(&Config::load(&env, &Flags::new()))
+    }
+
+    #[tokio::test]
+    async fn proof_for_one_call_opens_no_other_and_no_proof_opens_nothing() {
+        let toolbox = toolbox();
+        let caller = toolbox.gate().authenticate(Presented::None).await.unwrap();
+        let granted = toolbox.authorize(&caller, &Call::Whoami).unwrap();
+        toolbox.call(Permit::Granted(granted.clone()), &Call::Whoami).await.unwrap();
+        for permit in [Permit::Granted(granted), Permit::None] {
+            let refused = toolbox.call(permit, &Call::ListDatasets).await.unwrap_err();
+            assert!(matches!(refused, CallError::Rejected(Rejection::MissingToken)), "{refused}");
+        }
+    }
+}
