@@ -92,7 +92,8 @@ impl<S: Served> App<S> {
         let peer = client_address(socket.ip(), &parts.headers, &front.trusted_proxies);
         let gate = self.service.gate();
         let url = front.site.resource(host);
-        let asked = Asked { method: &parts.method, url: &url, peer };
+        let method = parts.method.clone();
+        let asked = Asked { method: &method, url: &url, peer };
         let work = async {
             let caller = match self.guard.authenticate(&gate, &presented, asked).await {
                 Ok(caller) => caller,
@@ -113,8 +114,7 @@ impl<S: Served> App<S> {
                     return crowded.into();
                 }
             };
-            let served =
-                self.endpoint.serve(&self.service, &caller, owner, permit, parts.clone(), body).await;
+            let served = self.endpoint.serve(&self.service, &caller, owner, permit, parts, body).await;
             match served {
                 Ok(mut response) => {
                     Front::add_nonce(&mut response, &presented, &self.guard, &gate);

@@ -180,14 +180,8 @@ impl<S: Served> Endpoint<S> {
         parts: &Parts,
         batch: Batch,
     ) -> Result<Response, Rejection> {
-        if let Some(id) = session_id(&parts.headers) {
-            let belongs = match &self.stateful {
-                Some(stateful) => stateful.sessions.belongs(id, owner).await,
-                None => false,
-            };
-            if !belongs {
-                return Ok(no_session(&Value::Null));
-            }
+        if let Err(NoSession) = self.own_session(&parts.headers, owner).await {
+            return Ok(no_session(&Value::Null));
         }
         let grants = batch.messages().iter().map(|message| granted(service, caller, message));
         let grants = grants.collect::<Result<_, _>>()?;
@@ -238,17 +232,23 @@ impl<S: Served> Endpoint<S> {
         if is_stateless_revision(headers) {
             return Ok(Way::Stateless);
         }
+        if let Some(stateful) = self.own_session(headers, owner).await? {
+            return Ok(Way::Session(stateful));
+        }
+        let opens = message.method() == Some("initialize") && accepts == Accepts::Streams;
+        Ok(self.stateful.as_ref().filter(|_| opens).map_or(Way::Stateless, Way::NewSession))
+    }
+
+    /// Where the session is that a request names, if it names one: it has to be its caller's.
+    async fn own_session(
+        &self,
+        headers: &HeaderMap,
+        owner: &Owner,
+    ) -> Result<Option<&Stateful<S>>, NoSession> {
         match (session_id(headers), &self.stateful) {
-            (Some(id), Some(stateful)) if stateful.sessions.belongs(id, owner).await => {
-                Ok(Way::Session(stateful))
-            }
+            (None, _) => Ok(None),
+            (Some(id), Some(stateful)) if stateful.sessions.belongs(id, owner).await => Ok(Some(stateful)),
             (Some(_), _) => Err(NoSession),
-            (None, Some(stateful))
-                if message.method() == Some("initialize") && accepts == Accepts::Streams =>
-            {
-                Ok(Way::NewSession(stateful))
-            }
-            (None, _) => Ok(Way::Stateless),
         }
     }
 
