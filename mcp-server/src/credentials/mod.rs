@@ -59,7 +59,7 @@ impl TokenSource {
         let Source::Login(login) = &self.0 else { return self.token_now() };
         let login = login.clone();
         match tokio::task::spawn_blocking(move || login.current()).await {
-            Ok(session) => Ok(authorization(session?)),
+            Ok(session) => Ok(authorization(session?.as_ref())),
             Err(_) => Err(CredentialError::Stopped),
         }
     }
@@ -71,13 +71,13 @@ impl TokenSource {
             Source::Fixed(token) => Ok(Some(token.clone())),
             Source::File(path) => file::read(path).map(Some),
             Source::Command => Err(CredentialError::CommandUnsupported),
-            Source::Login(login) => Ok(authorization(login.current()?)),
+            Source::Login(login) => Ok(authorization(login.current()?.as_ref())),
         }
     }
 }
 
-fn authorization(session: Option<StoredSession>) -> Option<Secret> {
-    session.as_ref().map(StoredSession::authorization)
+fn authorization(session: Option<&StoredSession>) -> Option<Secret> {
+    session.map(StoredSession::authorization)
 }
 
 /// The logins whose tokens the gate may admit: of its issuers in their order, those for one of its audiences first.
