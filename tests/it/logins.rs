@@ -7,7 +7,7 @@ use m4_tests::issuer::{Endpoint, Fault, MockIssuer, Options, Refreshes, TokenSpe
 use m4_tests::sandbox::Sandbox;
 use serde_json::{Value, json};
 
-use crate::setup::{COUNT_PATIENTS, call, issuer, protected, sql, start, with_sample};
+use crate::setup::{COUNT_PATIENTS, DEADLINE, call, issuer, protected, sql, start, with_sample};
 
 /// OAuth2 on, and no token configured.
 fn without_token(issuer: &MockIssuer) -> Sandbox {
@@ -121,7 +121,7 @@ fn a_login_that_cannot_be_renewed_says_what_to_do_and_shows_no_token() {
         reply.refusal(),
         "Error: Missing OAuth2 access token: the login is over\nHint: run `m4 login`"
     );
-    let said = server.stderr();
+    let said = server.close_and_wait(DEADLINE).unwrap().stderr;
     assert!(said.contains("the login was not renewed"), "{said}");
     for member in ["access_token", "refresh_token", "client_secret"] {
         assert!(!said.contains(login[member].as_str().unwrap()), "{member} is in the log");
@@ -148,7 +148,8 @@ fn a_damaged_store_is_kept_and_one_open_to_others_is_refused() {
     let kept: Vec<_> =
         kept.filter(|name| name.to_string_lossy().starts_with("tokens.json.corrupt-")).collect();
     assert_eq!(kept.len(), 1);
-    assert!(server.stderr().contains("m4 login"), "{}", server.stderr());
     log_in(&sandbox, &issuer, LONG_AGO);
     assert_eq!(sql(&mut server, COUNT_PATIENTS).rows(), &[json!([100])]);
+    let said = server.close_and_wait(DEADLINE).unwrap().stderr;
+    assert!(said.contains("the stored logins were damaged"), "{said}");
 }
