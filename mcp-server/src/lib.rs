@@ -16,6 +16,7 @@ pub mod gate;
 pub mod http;
 pub mod ingest;
 pub mod logging;
+mod private_file;
 pub mod secure;
 pub mod sql;
 pub mod tools;

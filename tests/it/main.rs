@@ -21,6 +21,8 @@ mod issuer;
 mod json_schema;
 mod keys;
 mod limits;
+#[cfg(unix)]
+mod logins;
 mod mock_issuer_binary;
 mod one_gate;
 mod policy;

@@ -35,7 +35,7 @@ fn ask(config: &Config, args: &tools::QueryArgs) -> Result<Answer, Failure> {
     })?;
     let answer: Result<Answer, CallError> = runtime.block_on(async {
         let toolbox = Toolbox::new(config);
-        toolbox.query(toolbox.own_credential(), args).await
+        toolbox.query(toolbox.own_credential().await, args).await
     });
     Ok(answer?)
 }

@@ -24,6 +24,8 @@ pub struct Locations {
     pub config_file: Option<PathBuf>,
     /// Where databases and dataset definitions lie. It need not exist yet.
     pub data_dir: PathBuf,
+    /// Where logins are stored, which need not exist; `None` where there is no home to put them in.
+    pub logins_file: Option<PathBuf>,
 }
 
 impl ConfigFile {
@@ -56,7 +58,11 @@ pub(crate) fn read(
         reader.problems.push(problem.hint("set M4_DATA_DIR to a folder for the databases"));
         PathBuf::new()
     });
-    Locations { config_file: config_file.map(|file| file.path.clone()), data_dir }
+    Locations {
+        config_file: config_file.map(|file| file.path.clone()),
+        data_dir,
+        logins_file: home(env).map(|home| home.join("tokens.json")),
+    }
 }
 
 /// The path from the root, so that it means the same to every process that is told it.

@@ -1,12 +1,14 @@
 //! What `m4 login` needs to know about the issuer.
 
+use auth_core::oauth::url::SecureUrl;
 use auth_core::scope::ScopeSet;
 
 use super::auth;
-use super::parse;
+use super::layers::Raw;
+use super::parse::{self, Invalid};
 use super::reader::Reader;
 use super::setting;
-use auth_core::oauth::url::SecureUrl;
+use crate::credentials::store::{InvalidProfile, Profile};
 
 /// The login's settings. What is left out is discovered from the issuer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,6 +23,8 @@ pub struct LoginConfig {
     pub redirect_uri: Option<SecureUrl>,
     /// The scopes to ask for.
     pub scope: Option<ScopeSet>,
+    /// Whose login it is, for people with several.
+    pub profile: Profile,
 }
 
 /// Reads the section.
@@ -31,5 +35,10 @@ pub(crate) fn read(reader: &mut Reader<'_>) -> LoginConfig {
         client_id: reader.read(&setting::LOGIN_CLIENT_ID, parse::text),
         redirect_uri: reader.read(&setting::LOGIN_REDIRECT_URI, auth::endpoint),
         scope: reader.read(&setting::LOGIN_SCOPE, auth::scopes),
+        profile: reader.read(&setting::LOGIN_PROFILE, profile).unwrap_or_default(),
     }
+}
+
+fn profile(raw: &Raw) -> Result<Profile, Invalid> {
+    parse::text(raw)?.parse().map_err(|error: InvalidProfile| Invalid::new(error.to_string()))
 }

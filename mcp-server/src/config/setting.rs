@@ -211,6 +211,8 @@ settings! {
         "Where the browser returns to; a free loopback port unless given.";
     LOGIN_SCOPE = "login.scope", "M4_LOGIN_SCOPE", None, false,
         "The scopes `m4 login` asks for.";
+    LOGIN_PROFILE = "login.profile", "M4_LOGIN_PROFILE", Some("default"), false,
+        "Which of several stored logins is used.";
 }
 
 #[cfg(test)]

@@ -1,15 +1,22 @@
 //! The caller's own token on stdio and in the terminal.
 //!
 //! Over HTTP every request brings its token; a process that speaks stdio, and `m4 query`, take theirs from the settings. The
-//! first that is set counts: the token itself, a file, a command.
+//! first that is set counts: the token itself, a file, a command. Where none is set, the login that `m4 login` stored counts.
 
+pub mod exchange;
 mod file;
+pub mod refresh;
+pub mod store;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use auth_core::oauth::client::stored_token::{SessionKey, StoredSession};
 use auth_core::secret::Secret;
 
-use crate::config::AuthConfig;
+use self::refresh::{Login, LoginError};
+use self::store::FileStore;
+use crate::config::{AuthConfig, Config};
 use crate::error::Explain;
 
 /// Where the caller's token comes from.
@@ -22,35 +29,66 @@ enum Source {
     Fixed(Secret),
     File(PathBuf),
     Command,
+    Login(Arc<Login>),
 }
 
 impl TokenSource {
-    /// The source the settings name.
-    pub fn from_config(config: &AuthConfig) -> Self {
-        let settings = &config.token;
+    /// The source the settings name: `auth` is the part of `config` that says so.
+    pub fn from_config(auth: &AuthConfig, config: &Config) -> Self {
+        let settings = &auth.token;
         Self(if let Some(token) = &settings.token {
             Source::Fixed(token.clone())
         } else if let Some(path) = &settings.file {
             Source::File(path.clone())
         } else if settings.command.is_some() {
             Source::Command
+        } else if let Some(path) = config.locations.logins_file.as_deref().filter(|_| auth.admits_tokens()) {
+            let login = Login::new(FileStore::new(path), config.login.profile.clone(), login_keys(auth));
+            Source::Login(Arc::new(login))
         } else {
             Source::None
         })
     }
 
-    /// The token as it is now, `Bearer ` prefix and all; `None` when no source is set.
+    /// The token as it is now, `Bearer ` prefix and all; `None` when there is none.
     ///
-    /// A file is read on every call, so a new token counts from the next call on. It is small and local, so this blocks for
-    /// microseconds; where it may lie on a network file system, call it from `spawn_blocking`.
-    pub fn token(&self) -> Result<Option<Secret>, CredentialError> {
+    /// A file is read on every call, so a new token, or a new login, counts from the next call on. It is small and local, so
+    /// this blocks for microseconds. A login that is due is renewed first, on a thread where that takes no call's time
+    /// but its own, and to its end even when this future is dropped.
+    pub async fn token(&self) -> Result<Option<Secret>, CredentialError> {
+        let Source::Login(login) = &self.0 else { return self.token_now() };
+        let login = login.clone();
+        match tokio::task::spawn_blocking(move || login.current()).await {
+            Ok(session) => Ok(authorization(session?.as_ref())),
+            Err(_) => Err(CredentialError::Stopped),
+        }
+    }
+
+    /// The same for programs without a runtime; blocks while a login is renewed.
+    pub fn token_now(&self) -> Result<Option<Secret>, CredentialError> {
         match &self.0 {
             Source::None => Ok(None),
             Source::Fixed(token) => Ok(Some(token.clone())),
             Source::File(path) => file::read(path).map(Some),
             Source::Command => Err(CredentialError::CommandUnsupported),
+            Source::Login(login) => Ok(authorization(login.current()?.as_ref())),
         }
     }
+}
+
+fn authorization(session: Option<&StoredSession>) -> Option<Secret> {
+    session.map(StoredSession::authorization)
+}
+
+/// The logins whose tokens the gate may admit: of its issuers in their order, those for one of its audiences first.
+fn login_keys(auth: &AuthConfig) -> Vec<SessionKey> {
+    let of_issuer = |issuer: &crate::config::IssuerConfig| {
+        let for_audiences = issuer.audiences.iter().map(|audience| Some(audience.as_str()));
+        let keys: Vec<_> =
+            for_audiences.chain([None]).map(|resource| SessionKey::new(&issuer.issuer, resource)).collect();
+        keys
+    };
+    auth.issuers.iter().flat_map(of_issuer).collect()
 }
 
 /// The token cannot be had. Holds no token.
@@ -85,6 +123,12 @@ pub enum CredentialError {
     /// Only `M4_OAUTH2_TOKEN_COMMAND` is set.
     #[error("M4_OAUTH2_TOKEN_COMMAND is not supported yet")]
     CommandUnsupported,
+    /// The stored login cannot be used.
+    #[error(transparent)]
+    Login(#[from] LoginError),
+    /// The process is ending.
+    #[error("the program is ending")]
+    Stopped,
 }
 
 impl CredentialError {
@@ -97,6 +141,8 @@ impl CredentialError {
             Self::Empty(_) => "the token file is empty",
             Self::NotAToken(_) => "the token file does not hold one token",
             Self::CommandUnsupported => "M4_OAUTH2_TOKEN_COMMAND is not supported yet",
+            Self::Login(error) => error.for_callers(),
+            Self::Stopped => "the server is ending",
         }
     }
 }
@@ -114,6 +160,8 @@ impl Explain for CredentialError {
             Self::CommandUnsupported => {
                 "run the command yourself and set M4_OAUTH2_TOKEN, or let it write to M4_OAUTH2_TOKEN_FILE"
             }
+            Self::Login(error) => return error.hint(),
+            Self::Stopped => return None,
         };
         Some(hint.to_owned())
     }
@@ -132,15 +180,16 @@ mod tests {
             ("M4_OAUTH2_AUDIENCE", "m4-api"),
         ];
         let env = Environment::from_pairs(complete.iter().chain(pairs).copied());
-        match Config::load(&env, &Flags::new()).auth {
-            AuthSetting::Enabled(auth) => TokenSource::from_config(&auth),
+        let config = Config::load(&env, &Flags::new());
+        match &config.auth {
+            AuthSetting::Enabled(auth) => TokenSource::from_config(auth, &config),
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
     fn no_source_is_no_token_and_no_error() {
-        assert!(source(&[]).token().unwrap().is_none());
+        assert!(source(&[]).token_now().unwrap().is_none());
     }
 
     #[test]
@@ -150,12 +199,12 @@ mod tests {
             ("M4_OAUTH2_TOKEN_FILE", "/does/not/exist"),
             ("M4_OAUTH2_TOKEN_COMMAND", "false"),
         ]);
-        assert!(source.token().unwrap().unwrap().matches("Bearer t"));
+        assert!(source.token_now().unwrap().unwrap().matches("Bearer t"));
     }
 
     #[test]
     fn a_command_alone_is_an_error_not_an_absent_token() {
-        let error = source(&[("M4_OAUTH2_TOKEN_COMMAND", "print-token")]).token().unwrap_err();
+        let error = source(&[("M4_OAUTH2_TOKEN_COMMAND", "print-token")]).token_now().unwrap_err();
         assert!(matches!(error, CredentialError::CommandUnsupported));
     }
 }

@@ -52,7 +52,7 @@ impl Toolbox {
     /// Never fails: what is wrong with the configuration is the answer to every call.
     pub fn new(config: &Config) -> Self {
         let token = match &config.auth {
-            AuthSetting::Enabled(auth) => Some(TokenSource::from_config(auth)),
+            AuthSetting::Enabled(auth) => Some(TokenSource::from_config(auth, config)),
             AuthSetting::Disabled | AuthSetting::Misconfigured(_) => None,
         };
         if let AuthSetting::Enabled(auth) = &config.auth {
@@ -78,8 +78,11 @@ impl Toolbox {
     }
 
     /// The token of whoever started this process, for stdio and the terminal.
-    pub fn own_credential(&self) -> Result<Option<Secret>, CredentialError> {
-        self.token.as_ref().map_or(Ok(None), TokenSource::token)
+    pub async fn own_credential(&self) -> Result<Option<Secret>, CredentialError> {
+        match &self.token {
+            Some(source) => source.token().await,
+            None => Ok(None),
+        }
     }
 
     /// The gate that every call passes.

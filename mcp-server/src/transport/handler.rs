@@ -50,16 +50,19 @@ impl Handler {
         context: &RequestContext<RoleServer>,
     ) -> Result<Result<Output, CallError>, ErrorData> {
         let toolbox = self.toolbox.load_full();
-        let permit = match self.callers {
-            Callers::Starter => Permit::Token(toolbox.own_credential()),
-            Callers::OfRequests => context
-                .extensions
-                .get::<http::request::Parts>()
-                .and_then(|parts| parts.extensions.get::<Granted>())
-                .map_or(Permit::None, |granted| Permit::Granted(granted.clone())),
+        let answered = async {
+            let permit = match self.callers {
+                Callers::Starter => Permit::Token(toolbox.own_credential().await),
+                Callers::OfRequests => context
+                    .extensions
+                    .get::<http::request::Parts>()
+                    .and_then(|parts| parts.extensions.get::<Granted>())
+                    .map_or(Permit::None, |granted| Permit::Granted(granted.clone())),
+            };
+            toolbox.call(permit, call).await
         };
         tokio::select! {
-            outcome = toolbox.call(permit, call) => Ok(outcome),
+            outcome = answered => Ok(outcome),
             () = context.ct.cancelled() => Err(ErrorData::internal_error("The call was cancelled", None)),
             never = report_progress(context) => match never {},
         }

@@ -1,4 +1,4 @@
-//! The token endpoint: the client-credentials grant (RFC 6749 §4.4) with the errors of §5.2.
+//! The token endpoint: the client-credentials and refresh grants (RFC 6749 §4.4, §6) with the errors of §5.2.
 
 use std::sync::Arc;
 
@@ -22,15 +22,16 @@ pub(crate) async fn token(Shared(state): Shared<Arc<State>>, headers: HeaderMap,
                 .scope(grant.scope.clone())
                 .subject(&state.client.id)
                 .claim("client_id", state.client.id.clone());
-            uncached(
-                StatusCode::OK,
-                json!({
-                    "access_token": state.mint(&spec),
-                    "token_type": "Bearer",
-                    "expires_in": state.defaults.lifetime,
-                    "scope": grant.scope,
-                }),
-            )
+            let mut answer = json!({
+                "access_token": state.mint(&spec),
+                "token_type": "Bearer",
+                "expires_in": state.defaults.stated_lifetime,
+                "scope": grant.scope,
+            });
+            if let Some(refresh_token) = grant.refresh_token {
+                answer["refresh_token"] = refresh_token.into();
+            }
+            uncached(StatusCode::OK, answer)
         }
         Err(refusal) => refusal.into_response(),
     }
@@ -40,6 +41,8 @@ pub(crate) async fn token(Shared(state): Shared<Arc<State>>, headers: HeaderMap,
 struct Grant {
     audience: Vec<String>,
     scope: String,
+    /// The next one, where one was exchanged.
+    refresh_token: Option<String>,
 }
 
 /// An error answer of RFC 6749 §5.2 or RFC 8707 §2.
@@ -54,13 +57,14 @@ impl Grant {
     fn parse(state: &State, headers: &HeaderMap, body: &[u8]) -> Result<Self, Refusal> {
         let form = Form::parse(headers, body)?;
         authenticate(state, headers, &form)?;
-        match form.one("grant_type")? {
-            Some("client_credentials") => {}
+        let is_refresh = match form.one("grant_type")? {
+            Some("client_credentials") => false,
+            Some("refresh_token") => true,
             Some(_) => {
-                return Err(refusal("unsupported_grant_type", "only client_credentials is offered"));
+                return Err(refusal("unsupported_grant_type", "this grant is not offered"));
             }
             None => return Err(refusal("invalid_request", "grant_type is missing")),
-        }
+        };
         let scope = match form.one("scope")? {
             None => state.defaults.scope.clone(),
             Some(asked) => {
@@ -80,7 +84,16 @@ impl Grant {
         if audience.is_empty() {
             audience.push(state.defaults.audience.clone());
         }
-        Ok(Self { audience, scope })
+        // Last, so that a request with another mistake costs no token.
+        let refresh_token = match (is_refresh, form.one("refresh_token")?) {
+            (false, _) => None,
+            (true, None) => return Err(refusal("invalid_request", "refresh_token is missing")),
+            (true, Some(token)) => match state.rotate_refresh_token(token) {
+                None => return Err(refusal("invalid_grant", "the refresh token is unknown or spent")),
+                next => next,
+            },
+        };
+        Ok(Self { audience, scope, refresh_token })
     }
 }
 

@@ -1,5 +1,5 @@
-//! A mock OAuth 2 issuer on the loopback interface: discovery, key set, client-credentials grant, introspection, and a
-//! control API.
+//! A mock OAuth 2 issuer on the loopback interface: discovery, key set, client-credentials and refresh grants,
+//! introspection, and a control API.
 //!
 //! It has no users, no sessions and no secrets worth keeping: whoever reaches its port gets any token from it.
 //!
@@ -13,6 +13,7 @@ mod forge;
 mod grant;
 mod introspection;
 mod keys;
+mod refresh;
 mod routes;
 mod state;
 mod token;
@@ -28,6 +29,7 @@ use tokio::sync::oneshot;
 pub use client::ClientKey;
 pub use forge::Forgery;
 pub use keys::KeyKind;
+pub use refresh::Refreshes;
 pub use state::{Counters, Endpoint, Fault, OVERSIZE_BYTES, OldKeys};
 pub use token::{DEFAULT_SUBJECT, MintRequest, TokenSpec};
 
@@ -50,6 +52,8 @@ pub struct Options {
     pub expires_in: u64,
     /// Keys to generate and publish at the start.
     pub keys: Vec<KeyKind>,
+    /// What the token endpoint says of the lifetime, where that is not `expires_in`.
+    pub stated_lifetime: Option<u64>,
     /// Whether `{issuer}/.well-known/jwks.json` is served besides the address that the metadata names.
     pub well_known_jwks: bool,
     /// The one client of the token and introspection endpoints.
@@ -69,6 +73,7 @@ impl Default for Options {
             scopes: "read:mimic-data".into(),
             expires_in: 3600,
             keys: vec![KeyKind::Rsa2048, KeyKind::P256, KeyKind::Encryption],
+            stated_lifetime: None,
             well_known_jwks: true,
             client_id: "m4-client".into(),
             client_secret: "m4-mock-client-secret".into(),
@@ -103,6 +108,7 @@ impl MockIssuer {
             audience: options.audience,
             scope: options.scopes,
             lifetime: options.expires_in,
+            stated_lifetime: options.stated_lifetime.unwrap_or(options.expires_in),
             client_id: options.client_id.clone(),
         };
         let client = Client { id: options.client_id, secret: options.client_secret, key: options.client_key };
@@ -168,6 +174,16 @@ impl MockIssuer {
     #[expect(clippy::needless_pass_by_value, reason = "specs are built in the call")]
     pub fn mint(&self, spec: TokenSpec) -> String {
         self.state.mint(&spec)
+    }
+
+    /// A refresh token of a new login. The token endpoint exchanges it once; used again, it ends its login.
+    pub fn issue_refresh_token(&self) -> String {
+        self.state.issue_refresh_token()
+    }
+
+    /// How refresh tokens were used.
+    pub fn refreshes(&self) -> Refreshes {
+        self.state.refreshes()
     }
 
     /// Replaces every signing key by a new one of its kind.

@@ -87,7 +87,7 @@ async fn metadata(Shared(state): Shared<Arc<State>>) -> Json<Value> {
         "token_endpoint_auth_methods_supported": methods,
         "introspection_endpoint": state.introspection_endpoint(),
         "introspection_endpoint_auth_methods_supported": methods,
-        "grant_types_supported": ["client_credentials"],
+        "grant_types_supported": ["client_credentials", "refresh_token"],
         "response_types_supported": [],
         "scopes_supported": scopes,
         "subject_types_supported": ["public"],

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::client::Client;
 use super::forge::{Materials, forge, sign};
 use super::keys::{KeyKind, SigningKey};
+use super::refresh::{RefreshTokens, Refreshes};
 use super::token::{Defaults, TokenSpec, random_id};
 use crate::ambient;
 
@@ -83,6 +84,7 @@ struct Changing {
     opaque: BTreeMap<String, Value>,
     /// The `jti` of every client assertion that was accepted.
     assertions: BTreeSet<String>,
+    refresh_tokens: RefreshTokens,
 }
 
 impl State {
@@ -102,6 +104,7 @@ impl State {
             well_known_jwks,
             opaque: BTreeMap::new(),
             assertions: BTreeSet::new(),
+            refresh_tokens: RefreshTokens::default(),
         };
         Self { origin, defaults, client, changing: Mutex::new(changing) }
     }
@@ -200,6 +203,19 @@ impl State {
     /// Remembers the assertion of this `jti`; `false` when it is not the first (RFC 7523 §3).
     pub(crate) fn is_new_assertion(&self, jti: String) -> bool {
         self.changing().assertions.insert(jti)
+    }
+
+    pub(crate) fn issue_refresh_token(&self) -> String {
+        self.changing().refresh_tokens.begin()
+    }
+
+    /// Exchanges a refresh token for the next one.
+    pub(crate) fn rotate_refresh_token(&self, token: &str) -> Option<String> {
+        self.changing().refresh_tokens.spend(token)
+    }
+
+    pub(crate) fn refreshes(&self) -> Refreshes {
+        self.changing().refresh_tokens.refreshes()
     }
 
     pub(crate) fn set_fault(&self, endpoint: Endpoint, fault: Option<Fault>) {

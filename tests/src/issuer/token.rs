@@ -34,6 +34,7 @@ pub(crate) struct Defaults {
     pub(crate) audience: String,
     pub(crate) scope: String,
     pub(crate) lifetime: u64,
+    pub(crate) stated_lifetime: u64,
     pub(crate) client_id: String,
 }
 
@@ -345,6 +346,7 @@ mod tests {
             audience: "a".into(),
             scope: "s".into(),
             lifetime: 60,
+            stated_lifetime: 60,
             client_id: "c".into(),
         }
     }

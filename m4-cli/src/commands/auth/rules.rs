@@ -14,6 +14,7 @@ use crate::failure::Failure;
 
 /// An OAuth2 configuration that the gate can work with.
 pub(super) struct Rules<'a> {
+    config: &'a Config,
     auth: &'a AuthConfig,
     policies: Vec<Policy>,
     clock: Clock,
@@ -41,7 +42,7 @@ impl<'a> Rules<'a> {
         if let Some(what) = gate::unsupported(auth) {
             return Err(Failure::mendable(what, "change that setting; until then nobody gets data"));
         }
-        Ok(Self { auth, policies: gate::policies(auth), clock: Clock::start() })
+        Ok(Self { config, auth, policies: gate::policies(auth), clock: Clock::start() })
     }
 
     /// The rules for tokens, one per issuer, in the gate's order.
@@ -59,7 +60,7 @@ impl<'a> Rules<'a> {
 
     /// The token of whoever runs this, from where the configuration says.
     pub(super) fn own_token(&self) -> Result<Option<Secret>, Failure> {
-        Ok(TokenSource::from_config(self.auth).token()?)
+        Ok(TokenSource::from_config(self.auth, self.config).token_now()?)
     }
 
     /// Whether the gate takes this text for an API key, whatever is in it.

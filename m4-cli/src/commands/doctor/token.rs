@@ -11,7 +11,7 @@ use super::finding::Finding;
 /// Nothing to look at unless OAuth2 is enabled.
 pub(super) fn check(config: &Config) -> Vec<Finding> {
     let AuthSetting::Enabled(auth) = &config.auth else { return Vec::new() };
-    let mut findings = vec![match TokenSource::from_config(auth).token() {
+    let mut findings = vec![match TokenSource::from_config(auth, config).token_now() {
         Ok(Some(_)) => Finding::ok("token", "an access token or API key is configured"),
         Ok(None) => Finding::warn("token", "no access token is configured")
             .because("calls on stdio and `m4 query` are refused without one")
