@@ -338,7 +338,8 @@ mod tests {
     #[test]
     fn c17_a_redirect_uri_is_plain_and_of_this_machine() {
         for text in ["http://127.0.0.1:8088/callback", "http://localhost:1/", "http://[::1]:8088/a?b=c"] {
-            assert_eq!(RedirectUri::parse(text).unwrap().as_str(), text);
+            let uri = RedirectUri::parse(text).unwrap();
+            assert_eq!((uri.as_str(), uri.to_string().as_str()), (text, text));
         }
         for (text, error) in [
             ("https://m.example/callback", InvalidRedirectUri::NotLoopback),
@@ -361,6 +362,7 @@ mod tests {
         let uri = RedirectUri::parse("http://localhost/callback").unwrap();
         assert_eq!((uri.port(), uri.addresses().len()), (80, 2));
         assert!(uri.addresses().iter().all(std::net::IpAddr::is_loopback));
+        assert_eq!(RedirectUri::parse("http://[::1]/").unwrap().addresses(), [Ipv6Addr::LOCALHOST]);
     }
 
     #[test]
