@@ -294,6 +294,9 @@ fn a_login_at_an_issuer_or_at_configured_endpoints() {
     let target = LoginTarget::Issuer { issuer: issuer.clone(), resource: None };
     let session = run(&mut world, LoginSettings { target, client: client(), ..settings() }).unwrap();
     assert_eq!((session.resource, world.authorized.contains_key("scope")), (None, false));
+    let target = LoginTarget::Issuer { issuer: issuer.clone(), resource: Some(MCP.into()) };
+    let session = run(&mut world, LoginSettings { target, client: client(), ..settings() }).unwrap();
+    assert_eq!((session.resource.as_deref(), world.authorized["resource"].as_str()), (Some(MCP), MCP));
 
     let [authorize, token] = ["authorize", "token"]
         .map(|name| crate::oauth::url::SecureUrl::parse(&format!("{ISSUER}/{name}")).unwrap());
@@ -308,14 +311,15 @@ fn a_login_at_an_issuer_or_at_configured_endpoints() {
 fn browsing() -> Login {
     let mut login = begin(settings());
     let mut world = World::new();
-    while !matches!(login.poll(), LoginStep::Open(_)) {
+    for _ in 0..10 {
         let (status, body) = match login.poll() {
             LoginStep::Send(LoginRequest::Get(url)) => world.document(url.as_str()),
+            LoginStep::Open(_) => return login,
             _ => (201, world.registration.take()),
         };
         login.handle(Fetched::Answer { status, body: body.to_string().as_bytes() }, NOW);
     }
-    login
+    panic!("never opens: {login:?}");
 }
 
 #[test]
