@@ -4,6 +4,8 @@
 //! [`Login::receive`], a client id a person names to [`Login::use_client`]; then poll again. Whatever comes when nobody
 //! waits for it changes nothing.
 
+#[cfg(test)]
+mod hints;
 mod settings;
 mod step;
 #[cfg(test)]

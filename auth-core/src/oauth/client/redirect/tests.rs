@@ -134,9 +134,19 @@ fn other_requests_are_not_the_callback() {
     {
         assert!(matches!(receive(target), Ok(Redirect::NotTheCallback)), "{target}");
     }
-    let long = format!("/callback?state=the-state&code={}", "x".repeat(MAX_TARGET_BYTES));
-    assert_eq!(receive(&long).unwrap_err(), RedirectError::TooLarge);
-    assert_eq!(pending(false).receive_pasted(&long).unwrap_err(), RedirectError::TooLarge);
+}
+
+#[test]
+fn an_answer_of_sixteen_kibibytes_is_read_and_a_longer_one_is_refused() {
+    let padded = |start: &str, length| format!("{start:x<length$}");
+    for start in ["/callback?state=the-state&code=", "http://127.0.0.1:8088/callback?state=the-state&code="] {
+        let take = |length| match start.starts_with('/') {
+            true => receive(&padded(start, length)),
+            false => pending(false).receive_pasted(&padded(start, length)),
+        };
+        assert!(code(&take(16_384)).is_some(), "{start}");
+        assert_eq!(take(16_385).unwrap_err(), RedirectError::TooLarge, "{start}");
+    }
 }
 
 #[test]
