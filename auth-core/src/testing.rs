@@ -1,4 +1,4 @@
-//! Signers for tests: what an issuer does, in a few lines.
+//! For tests: signers, which do what an issuer does in a few lines, and documents of a given length.
 
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rand::SystemRandom;
@@ -112,4 +112,11 @@ pub(crate) fn signing_input(header: &Value, claims: &Value) -> String {
 /// The JWKS document of some signers.
 pub(crate) fn jwks(signers: &[&Signer]) -> Vec<u8> {
     json!({ "keys": signers.iter().map(|signer| signer.jwk()).collect::<Vec<_>>() }).to_string().into_bytes()
+}
+
+/// A JSON document with blanks up to a length: sound, unless the length is too much.
+pub(crate) fn padded(document: &str, length: usize) -> Vec<u8> {
+    let mut bytes = document.as_bytes().to_vec();
+    bytes.resize(length, b' ');
+    bytes
 }

@@ -107,7 +107,9 @@ mod tests {
         ] {
             assert_eq!(check(text), Err(WeakKey::NotAToken), "{text}");
         }
-        assert_eq!(check(&"kJ8x_Zq0".repeat(4_000)), Err(WeakKey::NotAToken));
+        let long = |length: usize| format!("{}kJ8-x_Zq0pLm4nVb7tRw2yUc5sEd9fGh", "a".repeat(length - 32));
+        assert_eq!(check(&long(16 * 1024)), Ok(()));
+        assert_eq!(check(&long(16 * 1024 + 1)), Err(WeakKey::NotAToken));
         assert_eq!(check("kJ8x.Zq0pLm4nVb7tRw2yUc5.sEd9fGh1"), Err(WeakKey::LooksLikeJwt));
     }
 

@@ -5,6 +5,7 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::*;
+use crate::testing::padded;
 
 fn key(name: &str, text: &str) -> ApiKey {
     let scopes = ScopeSet::parse("read:mimic-data").unwrap();
@@ -157,7 +158,9 @@ fn a_file_that_is_not_understood_is_refused_whole() {
         assert!(matches!(error, ApiKeysError::BadKey { number: 1, .. }), "{text}: {error}");
         assert!(!error.to_string().contains(&DIGEST[..8]));
     }
-    assert_eq!(ApiKeys::parse(&vec![b' '; MAX_FILE_BYTES + 1]), Err(ApiKeysError::TooLarge));
+    let sound = r#"{"version":1,"keys":[]}"#;
+    assert_eq!(ApiKeys::parse(&padded(sound, 1 << 20)), Ok(ApiKeys::default()));
+    assert_eq!(ApiKeys::parse(&padded(sound, (1 << 20) + 1)), Err(ApiKeysError::TooLarge));
 }
 
 #[test]

@@ -234,6 +234,7 @@ mod tests {
 
     use super::*;
     use crate::oauth::metadata::Issuer;
+    use crate::testing::padded;
 
     fn server() -> AuthorizationServer {
         let issuer = Issuer::parse("https://as.example").unwrap();
@@ -357,8 +358,10 @@ mod tests {
                 RegistrationError::NotAnAnswer
             );
         }
-        let large = vec![b' '; MAX_TOKEN_RESPONSE_BYTES + 1];
-        assert_eq!(Registration::parse(201, &large).unwrap_err(), RegistrationError::NotAnAnswer);
+        let sound = r#"{"client_id":"c"}"#;
+        assert!(Registration::parse(201, &padded(sound, 128 * 1024)).is_ok());
+        let large = Registration::parse(201, &padded(sound, 128 * 1024 + 1));
+        assert_eq!(large.unwrap_err(), RegistrationError::NotAnAnswer);
     }
 
     proptest! {

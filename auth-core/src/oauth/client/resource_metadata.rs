@@ -228,6 +228,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::testing::padded;
 
     fn asked(text: &str) -> ResourceUrl {
         ResourceUrl::parse(text).unwrap()
@@ -336,8 +337,10 @@ mod tests {
         assert_eq!(parse(none), Err(ResourceMetadataError::NoIssuer));
         assert_eq!(parse(r#"{"resource":"https://m.example/mcp"}"#), Err(ResourceMetadataError::NoIssuer));
         assert_eq!(parse("<html>"), Err(ResourceMetadataError::NotMetadata));
-        let large = " ".repeat(MAX_METADATA_BYTES + 1);
-        assert_eq!(parse(&large), Err(ResourceMetadataError::TooLarge));
+        let sound = r#"{"resource":"https://m.example/mcp","authorization_servers":["https://b.example"]}"#;
+        let padded = |length| parse(str::from_utf8(&padded(sound, length)).unwrap());
+        assert!(padded(256 * 1024).is_ok());
+        assert_eq!(padded(256 * 1024 + 1), Err(ResourceMetadataError::TooLarge));
     }
 
     #[test]

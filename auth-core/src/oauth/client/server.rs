@@ -153,6 +153,7 @@ mod tests {
 
     use super::*;
     use crate::oauth::client::pkce::PkceUnsupported;
+    use crate::testing::padded;
 
     fn parse(changes: Value) -> Result<AuthorizationServer, ServerMetadataError> {
         let mut document = json!({
@@ -233,9 +234,10 @@ mod tests {
         assert_eq!(parse(json!({ "token_endpoint": null })), Err(ServerMetadataError::NoTokenEndpoint));
         assert_eq!(parse(json!({ "issuer": 7 })), Err(MetadataError::NotMetadata.into()));
         let issuer = Issuer::parse("https://a.example").unwrap();
-        let large = vec![b' '; MAX_METADATA_BYTES + 1];
-        let error = AuthorizationServer::parse(&large, &issuer).unwrap_err();
-        assert_eq!(error, MetadataError::TooLarge.into());
+        let sound = r#"{"issuer":"https://a.example","token_endpoint":"https://a.example/token"}"#;
+        let parse = |length| AuthorizationServer::parse(&padded(sound, length), &issuer);
+        assert!(parse(256 * 1024).is_ok());
+        assert_eq!(parse(256 * 1024 + 1), Err(MetadataError::TooLarge.into()));
     }
 
     #[test]

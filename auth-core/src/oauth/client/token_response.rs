@@ -230,6 +230,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::testing::padded;
 
     fn sent() -> AuthenticatedForm {
         AuthenticatedForm {
@@ -304,8 +305,10 @@ mod tests {
             assert!(!format!("{found} {found:?}").contains("s3cr3t"));
             assert_eq!(found, error, "{body}");
         }
-        let large = " ".repeat(MAX_TOKEN_RESPONSE_BYTES + 1);
-        assert_eq!(parse(200, &large).unwrap_err(), TokenError::TooLarge);
+        let sound = r#"{"access_token":"a","token_type":"Bearer"}"#;
+        assert!(TokenResponse::parse(200, &padded(sound, 128 * 1024), &sent()).is_ok());
+        let large = TokenResponse::parse(200, &padded(sound, 128 * 1024 + 1), &sent());
+        assert_eq!(large.unwrap_err(), TokenError::TooLarge);
     }
 
     #[test]

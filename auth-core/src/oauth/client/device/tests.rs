@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::oauth::client::redirect::ProviderError;
 use crate::oauth::client::token_response::TokenType;
+use crate::testing::padded;
 use crate::time::{Instant, UnixTime};
 
 fn times() -> AssertionTimes<'static> {
@@ -97,15 +98,11 @@ fn an_answer_that_cannot_be_shown_is_refused() {
 #[test]
 fn an_answer_without_end_is_refused_and_a_time_without_end_is_cut() {
     let issuer = Issuer::parse("https://as.example").unwrap();
-    let padded = |length| {
-        let mut body =
-            br#"{"device_code":"d","user_code":"u","verification_uri":"https://as.example/","expires_in":1}"#
-                .to_vec();
-        body.resize(length, b' ');
-        DeviceAuthorization::parse(200, &body, &sent(), &issuer)
-    };
-    assert!(padded(MAX_TOKEN_RESPONSE_BYTES).is_ok());
-    assert_eq!(padded(MAX_TOKEN_RESPONSE_BYTES + 1).unwrap_err(), TokenError::TooLarge.into());
+    let sound =
+        r#"{"device_code":"d","user_code":"u","verification_uri":"https://as.example/","expires_in":1}"#;
+    let parse_of = |length| DeviceAuthorization::parse(200, &padded(sound, length), &sent(), &issuer);
+    assert!(parse_of(128 * 1024).is_ok());
+    assert_eq!(parse_of(128 * 1024 + 1).unwrap_err(), TokenError::TooLarge.into());
     let forever = parse(json!({ "expires_in": u64::MAX, "interval": u64::MAX })).unwrap();
     assert_eq!((forever.expires_in.as_secs(), forever.interval.as_secs()), (86_400, 300));
 }
