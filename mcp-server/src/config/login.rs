@@ -25,6 +25,18 @@ pub struct LoginConfig {
     pub scope: Option<ScopeSet>,
     /// Whose login it is, for people with several.
     pub profile: Profile,
+    /// Whether the stored logins are sealed with a key in the operating system's keyring.
+    pub keyring: KeyringUse,
+}
+
+/// When logins are sealed. What is sealed is read either way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum KeyringUse {
+    /// Where there is a keyring.
+    #[default]
+    Auto,
+    /// Never; the next write stores them as they are.
+    Off,
 }
 
 /// Reads the section.
@@ -36,9 +48,18 @@ pub(crate) fn read(reader: &mut Reader<'_>) -> LoginConfig {
         redirect_uri: reader.read(&setting::LOGIN_REDIRECT_URI, auth::endpoint),
         scope: reader.read(&setting::LOGIN_SCOPE, auth::scopes),
         profile: reader.read(&setting::LOGIN_PROFILE, profile).unwrap_or_default(),
+        keyring: reader.read(&setting::LOGIN_KEYRING, keyring).unwrap_or_default(),
     }
 }
 
 fn profile(raw: &Raw) -> Result<Profile, Invalid> {
     parse::text(raw)?.parse().map_err(|error: InvalidProfile| Invalid::new(error.to_string()))
+}
+
+fn keyring(raw: &Raw) -> Result<KeyringUse, Invalid> {
+    match parse::text(raw)?.to_ascii_lowercase().as_str() {
+        "auto" => Ok(KeyringUse::Auto),
+        "off" => Ok(KeyringUse::Off),
+        _ => Err(Invalid::new("is neither auto nor off")),
+    }
 }

@@ -43,7 +43,7 @@ pub use self::issuers::IssuerConfig;
 pub use self::layers::{Flags, Origin};
 pub use self::limits::{Limits, LogConfig};
 pub use self::locations::{ConfigFile, Locations};
-pub use self::login::LoginConfig;
+pub use self::login::{KeyringUse, LoginConfig};
 pub use self::parse::duration_of;
 pub use self::problem::{ConfigErrors, Problem, Warning};
 pub use self::reader::{Place, Shown};

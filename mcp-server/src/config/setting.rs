@@ -211,6 +211,8 @@ settings! {
         "Where the browser returns to; a free loopback port unless given.";
     LOGIN_SCOPE = "login.scope", "M4_LOGIN_SCOPE", None, false,
         "The scopes `m4 login` asks for.";
+    LOGIN_KEYRING = "login.keyring", "M4_LOGIN_KEYRING", Some("auto"), false,
+        "Whether stored logins are sealed with a key in the system's keyring: `auto` or `off`.";
     LOGIN_PROFILE = "login.profile", "M4_LOGIN_PROFILE", Some("default"), false,
         "Which of several stored logins is used.";
 }

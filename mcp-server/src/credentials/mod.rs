@@ -42,8 +42,8 @@ impl TokenSource {
             Source::File(path.clone())
         } else if settings.command.is_some() {
             Source::Command
-        } else if let Some(path) = config.locations.logins_file.as_deref().filter(|_| auth.admits_tokens()) {
-            let login = Login::new(FileStore::new(path), config.login.profile.clone(), login_keys(auth));
+        } else if let Some(store) = FileStore::configured(config).filter(|_| auth.admits_tokens()) {
+            let login = Login::new(store, config.login.profile.clone(), login_keys(auth));
             Source::Login(Arc::new(login))
         } else {
             Source::None

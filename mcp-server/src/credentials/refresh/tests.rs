@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 use super::*;
 use crate::credentials::exchange::Answer;
 use crate::credentials::store::FileStore;
+use crate::credentials::store::keys::Keys;
 use crate::error::Explain as _;
 
 const START: i64 = 1_800_000_000;
@@ -68,7 +69,7 @@ impl World {
     }
 
     fn store(&self) -> FileStore {
-        FileStore::new(self.path())
+        FileStore::new(self.path(), Keys::without_keyring())
     }
 
     fn put(&self, session: StoredSession) {
@@ -346,6 +347,10 @@ impl SessionStore for FullDisk {
 impl LockedStore for LockedFullDisk<'_> {
     fn read(&self, now: UnixTime) -> Result<Sessions, StoreError> {
         self.0.read(now)
+    }
+
+    fn read_or_set_aside(&self, now: UnixTime) -> Result<Sessions, StoreError> {
+        self.0.read_or_set_aside(now)
     }
 
     fn write(&self, _: &Sessions) -> Result<(), StoreError> {

@@ -7,6 +7,7 @@ use auth_core::oauth::client::stored_token::{SessionKey, StoredSession};
 use auth_core::oauth::metadata::Issuer;
 use serde_json::{Value, json};
 
+use super::keys::Keys;
 use super::*;
 use crate::error::Explain as _;
 
@@ -31,7 +32,7 @@ fn profile(name: &str) -> Profile {
 
 fn store() -> (tempfile::TempDir, FileStore) {
     let folder = tempfile::tempdir().unwrap();
-    let store = FileStore::new(folder.path().join("m4/tokens.json"));
+    let store = FileStore::new(folder.path().join("m4/tokens.json"), Keys::without_keyring());
     (folder, store)
 }
 
@@ -174,9 +175,9 @@ fn what_a_newer_version_wrote_is_neither_changed_nor_lost() {
     assert!(after["profiles"]["default"].as_array().unwrap().contains(&newer), "{after}");
     assert_eq!(store.read().unwrap().iter().count(), 2);
 
-    let whole = r#"{"version":2,"profiles":"elsewhere"}"#;
+    let whole = r#"{"version":3,"profiles":"elsewhere"}"#;
     fs::write(path(&folder), whole).unwrap();
-    assert!(matches!(store.read(), Err(StoreError::Newer { found: 2, .. })));
+    assert!(matches!(store.read(), Err(StoreError::Newer { found: 3, .. })));
     let locked = store.try_lock().unwrap().unwrap();
     assert!(matches!(locked.read(NOW), Err(StoreError::Newer { .. })));
     assert_eq!(fs::read_to_string(path(&folder)).unwrap(), whole);
