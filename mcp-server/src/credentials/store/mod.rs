@@ -50,4 +50,6 @@ pub trait LockedStore {
 }
 
 #[cfg(test)]
+mod sealed_tests;
+#[cfg(test)]
 mod tests;
