@@ -6,6 +6,7 @@ mod config;
 mod doctor;
 mod init;
 mod keys;
+mod login;
 mod query;
 mod serve;
 mod status;
@@ -18,6 +19,7 @@ pub use self::config::{ClaudeArgs, ConfigArgs, ConfigTarget, ServerArgs, ShowArg
 pub use self::doctor::DoctorArgs;
 pub use self::init::InitArgs;
 pub use self::keys::{ApiKeysArgs, ApiKeysCommand, CreateKeyArgs, ListKeysArgs, RevokeKeyArgs};
+pub use self::login::LoginArgs;
 pub use self::query::QueryArgs;
 pub use self::serve::ServeArgs;
 pub use self::status::StatusArgs;
@@ -77,6 +79,8 @@ pub enum Command {
     Init(InitArgs),
     /// Make, list and revoke API keys
     Keys(ApiKeysArgs),
+    /// Log in, once, for every M4 program of this user
+    Login(Box<LoginArgs>),
     /// Run one read-only query
     Query(QueryArgs),
     /// Serve MCP over HTTP

@@ -7,6 +7,7 @@ mod config_show;
 mod doctor;
 mod init;
 mod keys;
+mod login;
 mod query;
 mod serve;
 mod status;
@@ -26,6 +27,7 @@ pub fn run(command: &Command, env: &Environment, printer: &Printer) -> Outcome {
         Command::Doctor(args) => doctor::run(args, env, printer),
         Command::Init(args) => init::run(args, env, printer),
         Command::Keys(args) => keys::run(args, env, printer),
+        Command::Login(args) => login::run(args, env, printer),
         Command::Query(args) => query::run(args, env, printer),
         Command::Serve(args) => serve::run(args, env),
         Command::Status(args) => status::run(args, env, printer),

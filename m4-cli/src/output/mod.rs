@@ -72,6 +72,11 @@ impl Printer {
         }
     }
 
+    /// Something the person has to do, to stderr, however quiet it is to be.
+    pub fn ask(&self, text: impl Display) {
+        self.say(format_args!("{text}"));
+    }
+
     /// Something that may be a mistake, to stderr.
     pub fn warning(&self, text: impl Display) {
         self.say(format_args!("{WARNING}warning{WARNING:#}: {text}"));
