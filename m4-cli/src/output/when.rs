@@ -6,8 +6,7 @@ use auth_core::time::UnixTime;
 pub fn relative(at: UnixTime, now: UnixTime) -> String {
     let seconds = at.seconds_since(now);
     let away = seconds.unsigned_abs();
-    let (unit, length) =
-        UNITS.into_iter().find(|(_, length)| away >= 2 * length).unwrap_or(("second", 1));
+    let (unit, length) = UNITS.into_iter().find(|(_, length)| away >= 2 * length).unwrap_or(("second", 1));
     let count = away / length;
     let plural = if count == 1 { "" } else { "s" };
     match seconds {

@@ -41,7 +41,9 @@ pub(in crate::commands) fn run(args: &LogoutArgs, env: &Environment, printer: &P
     }
     if forgotten.not_understood > 0 {
         let count = forgotten.not_understood;
-        printer.data(format_args!("removed {count} more of a newer version of M4, whose tokens are not revoked"))?;
+        printer.data(format_args!(
+            "removed {count} more of a newer version of M4, whose tokens are not revoked"
+        ))?;
     }
     if forgotten.unread.is_some() {
         printer.data("removed every stored login; their tokens are not revoked")?;
@@ -62,12 +64,7 @@ fn warn_of_the_store(forgotten: &Forgotten, printer: &Printer) {
     }
 }
 
-fn nothing_to_end(
-    args: &LogoutArgs,
-    account: &Account,
-    forgotten: &Forgotten,
-    printer: &Printer,
-) -> Outcome {
+fn nothing_to_end(args: &LogoutArgs, account: &Account, forgotten: &Forgotten, printer: &Printer) -> Outcome {
     let mut others = forgotten.left.iter().filter(|(profile, _)| **profile == account.profile).peekable();
     if args.which.is_narrow() && others.peek().is_some() {
         // A misspelt URL must not look like the end of a login.

@@ -11,6 +11,7 @@ use auth_core::time::UnixTime;
 use mcp_server::config::{Config, Flags, setting};
 use mcp_server::credentials::store::{FileStore, Profile};
 use mcp_server::env::Environment;
+use mcp_server::error::Explain;
 use mcp_server::gate::clock::Clock;
 
 use crate::args::ProfileArg;
@@ -32,7 +33,10 @@ impl Account {
         let config = Config::load(env, &Flags::new().with(&setting::LOGIN_PROFILE, "--profile", named));
         // The default profile in the place of a misspelt one would be somebody else's logins.
         if let Some(problem) = config.problem_with(&setting::LOGIN_PROFILE) {
-            return Err(Failure::mendable(problem.to_string(), "correct it, or name a profile with --profile"));
+            return Err(Failure::mendable(
+                problem.to_string(),
+                "correct it, or name a profile with --profile",
+            ));
         }
         let path = config.locations.logins_file.clone().ok_or_else(|| {
             Failure::mendable("there is no home folder that logins could be in", "set M4_HOME to a folder")
@@ -53,9 +57,13 @@ fn list<'a>(logins: impl Iterator<Item = (&'a Profile, &'a StoredSession)>) -> S
     logins.map(|(profile, session)| named(profile, session)).collect::<Vec<_>>().join(", ")
 }
 
-fn nobody_logged_in() -> Failure {
-    Failure::mendable(
-        "nobody is logged in, and no token is configured",
-        "run `m4 login`, or set M4_OAUTH2_TOKEN_FILE to a file that holds a token",
-    )
+/// There is no token to speak of.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("nobody is logged in, and no token is configured")]
+struct NotLoggedIn;
+
+impl Explain for NotLoggedIn {
+    fn hint(&self) -> Option<String> {
+        Some("run `m4 login`, or set M4_OAUTH2_TOKEN_FILE to a file that holds a token".to_owned())
+    }
 }

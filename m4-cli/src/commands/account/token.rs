@@ -10,7 +10,7 @@ use mcp_server::env::Environment;
 use mcp_server::logging;
 use mcp_server::tools::CallError;
 
-use super::{Account, list, nobody_logged_in};
+use super::{Account, NotLoggedIn, list};
 use crate::Outcome;
 use crate::args::PrintTokenArgs;
 use crate::failure::Failure;
@@ -29,7 +29,7 @@ pub(in crate::commands) fn run(args: &PrintTokenArgs, env: &Environment, printer
         _ if args.which.is_narrow() => of_login(&account, &args.which.of(account.profile.clone()), printer),
         AuthSetting::Enabled(auth) => {
             let source = TokenSource::from_config(auth, &account.config);
-            let token = source.token_now()?.ok_or_else(nobody_logged_in)?;
+            let token = source.token_now()?.ok_or(NotLoggedIn)?;
             printer.data(without_scheme(token.expose()).map_err(CallError::from)?)
         }
         // No gate says which login counts.
@@ -42,20 +42,20 @@ pub(in crate::commands) fn run(args: &PrintTokenArgs, env: &Environment, printer
 fn of_login(account: &Account, which: &Selection, printer: &Printer) -> Outcome {
     let key = the_one(account, which)?;
     let login = Login::new(account.store.clone(), account.profile.clone(), vec![key]);
-    let session = login.current()?.ok_or_else(nobody_logged_in)?;
+    let session = login.current()?.ok_or(NotLoggedIn)?;
     printer.data(session.access_token.expose())
 }
 
 fn the_one(account: &Account, which: &Selection) -> Result<SessionKey, Failure> {
     let sessions = account.store.read()?;
-    let mut of_profile = sessions.iter().filter(|(profile, _)| **profile == account.profile).peekable();
-    let meant: Vec<_> = of_profile.clone().filter(|(profile, session)| which.matches(profile, session)).collect();
+    let of_profile = || sessions.iter().filter(|(profile, _)| **profile == account.profile);
+    let meant: Vec<_> = of_profile().filter(|(profile, session)| which.matches(profile, session)).collect();
     match meant.as_slice() {
         [(_, session)] => Ok(session.key()),
-        [] if of_profile.peek().is_none() => Err(nobody_logged_in()),
+        [] if of_profile().next().is_none() => Err(NotLoggedIn.into()),
         [] => Err(Failure::mendable(
             "there is no such login",
-            format!("name one of these by --issuer and --resource: {}", list(of_profile)),
+            format!("name one of these by --issuer and --resource: {}", list(of_profile())),
         )),
         several => Err(Failure::mendable(
             "more than one login could be meant",

@@ -9,7 +9,7 @@ use mcp_server::tools::{CallError, Whoami};
 use serde::Serialize;
 
 use super::effective::TokenOrigin;
-use super::{Account, nobody_logged_in};
+use super::{Account, NotLoggedIn};
 use crate::Outcome;
 use crate::args::WhoamiArgs;
 use crate::failure::Failure;
@@ -54,7 +54,7 @@ fn authenticated(config: &Config, source: &TokenSource) -> Result<Authenticated,
         Failure::io("the operating system gave no threads to work with", "check `ulimit -u`", error)
     })?;
     runtime.block_on(async {
-        let token = source.token().await?.ok_or_else(nobody_logged_in)?;
+        let token = source.token().await?.ok_or(NotLoggedIn)?;
         let gate = Gate::new(config);
         let decision = gate.authenticate(Credential::Bearer(token.expose())).await;
         Ok(decision.map_err(CallError::from)?)

@@ -201,10 +201,13 @@ fn the_refresh_token_is_given_back_before_the_access_token() {
     let login = session("http://127.0.0.1:1", json!({ "revocation_endpoint": url }));
     let outcome = revoke(&[(profile("default"), login)], Duration::from_secs(30));
     assert_eq!(outcome, [Revocation { refresh_token: Some(Ok(())), access_token: Ok(()) }]);
-    assert_eq!(server.join().unwrap(), [
-        "token=r3fr3sh&token_type_hint=refresh_token&client_id=m4",
-        "token=acc3ss&token_type_hint=access_token&client_id=m4",
-    ]);
+    assert_eq!(
+        server.join().unwrap(),
+        [
+            "token=r3fr3sh&token_type_hint=refresh_token&client_id=m4",
+            "token=acc3ss&token_type_hint=access_token&client_id=m4",
+        ]
+    );
 }
 
 #[test]
@@ -228,18 +231,21 @@ fn every_way_not_to_revoke_is_told_and_one_login_does_not_spoil_the_next() {
     let logins = logins.map(|login| (profile("default"), login));
     let outcomes = revoke(&logins, Duration::from_secs(30));
     let code = ProviderError { error: "unsupported_token_type".into(), description: None };
-    assert_eq!(outcomes, [
-        Revocation { refresh_token: Some(Ok(())), access_token: Err(RevocationError::Refused(code)) },
-        Revocation {
-            refresh_token: Some(Err(RevocationError::Redirected)),
-            access_token: Err(RevocationError::Status { status: 503 }),
-        },
-        Revocation { refresh_token: None, access_token: Err(RevocationError::NotOffered) },
-        Revocation {
-            refresh_token: Some(Err(RevocationError::NotOffered)),
-            access_token: Err(RevocationError::NotOffered),
-        },
-    ]);
+    assert_eq!(
+        outcomes,
+        [
+            Revocation { refresh_token: Some(Ok(())), access_token: Err(RevocationError::Refused(code)) },
+            Revocation {
+                refresh_token: Some(Err(RevocationError::Redirected)),
+                access_token: Err(RevocationError::Status { status: 503 }),
+            },
+            Revocation { refresh_token: None, access_token: Err(RevocationError::NotOffered) },
+            Revocation {
+                refresh_token: Some(Err(RevocationError::NotOffered)),
+                access_token: Err(RevocationError::NotOffered),
+            },
+        ]
+    );
     first_server.join().unwrap();
     second_server.join().unwrap();
     assert!(elsewhere.accept().is_err(), "no token went where the redirect points");
