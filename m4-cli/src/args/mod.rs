@@ -1,5 +1,6 @@
 //! What can be typed. Nothing here looks at the environment or the configuration.
 
+mod account;
 mod auth;
 mod backend;
 mod config;
@@ -13,6 +14,7 @@ mod status;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use self::account::{AuthStatusArgs, LogoutArgs, PrintTokenArgs, ProfileArg, WhichLogin, WhoamiArgs};
 pub use self::auth::{AuthArgs, AuthCommand, CheckArgs, KeysArgs, TokenArg};
 pub use self::backend::BackendArgs;
 pub use self::config::{ClaudeArgs, ConfigArgs, ConfigTarget, ServerArgs, ShowArgs};
@@ -67,7 +69,7 @@ pub enum Color {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Say whether and why a token is let in, and show the issuer's keys
+    /// Say who is logged in, whether and why a token is let in, and show the issuer's keys
     Auth(AuthArgs),
     /// Show or choose the engine that answers queries
     Backend(BackendArgs),
@@ -81,12 +83,18 @@ pub enum Command {
     Keys(ApiKeysArgs),
     /// Log in, once, for every M4 program of this user
     Login(Box<LoginArgs>),
+    /// End logins: remove them here, and give their tokens back to the issuer
+    Logout(LogoutArgs),
     /// Run one read-only query
     Query(QueryArgs),
     /// Serve MCP over HTTP
     Serve(Box<ServeArgs>),
     /// Show backend, authentication and datasets
     Status(StatusArgs),
+    /// Print the access token in effect, renewed if it is due, for scripts
+    Token(PrintTokenArgs),
+    /// Say whom the gate takes you for, and where your token comes from
+    Whoami(WhoamiArgs),
 }
 
 #[cfg(test)]
