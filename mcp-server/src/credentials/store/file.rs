@@ -33,6 +33,11 @@ impl FileStore {
         Self { path: path.into(), keys: Arc::new(keys) }
     }
 
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn unwritable(&self, source: io::Error) -> StoreError {
         StoreError::Unwritable { path: self.path.clone(), source }
     }
@@ -124,18 +129,22 @@ impl LockedStore for LockedFile<'_> {
         let key =
             self.store.keys.for_writing(current.as_ref()).map_err(|source| self.store.sealed(source))?;
         let plain = sessions.to_json();
-        let written = match key {
-            None => self.locked.replace(plain.expose().as_bytes()),
-            Some(key) => key
-                .seal(plain.expose().as_bytes())
-                .map_err(io::Error::other)
-                .and_then(|sealed| self.locked.replace(sealed.to_json().as_bytes())),
-        };
-        written.map_err(|source| self.store.unwritable(source))
+        let Some(key) = key else { return self.replace(plain.expose()) };
+        let sealed = key.seal(plain.expose().as_bytes());
+        let sealed = sealed.map_err(|error| self.store.unwritable(io::Error::other(error)))?;
+        self.replace(&sealed.to_json())
+    }
+
+    fn clear(&self) -> Result<(), StoreError> {
+        self.replace(Sessions::default().to_json().expose())
     }
 }
 
 impl LockedFile<'_> {
+    fn replace(&self, text: &str) -> Result<(), StoreError> {
+        self.locked.replace(text.as_bytes()).map_err(|source| self.store.unwritable(source))
+    }
+
     fn set_aside(&self, why: &str, now: UnixTime) -> Result<PathBuf, StoreError> {
         set_aside(self.locked.target(), why, now).map_err(|source| self.store.unwritable(source))
     }

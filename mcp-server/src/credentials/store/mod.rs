@@ -11,8 +11,10 @@ mod error;
 mod file;
 mod keyring;
 pub(crate) mod keys;
+mod lock;
 mod profile;
 mod seal;
+mod selection;
 mod sessions;
 
 use std::fmt;
@@ -22,7 +24,9 @@ use auth_core::time::UnixTime;
 pub use self::error::StoreError;
 pub use self::file::FileStore;
 pub use self::keyring::KeyringError;
+pub use self::lock::lock_within;
 pub use self::profile::{InvalidProfile, Profile};
+pub use self::selection::Selection;
 pub use self::sessions::Sessions;
 
 /// A place for logins that several processes share.
@@ -47,6 +51,9 @@ pub trait LockedStore {
     /// Replaces everything that is stored; when this returns, it survives a loss of power. What this process cannot read
     /// is not replaced.
     fn write(&self, sessions: &Sessions) -> Result<(), StoreError>;
+
+    /// Leaves nothing stored, whatever was and whether or not it can be read.
+    fn clear(&self) -> Result<(), StoreError>;
 }
 
 #[cfg(test)]

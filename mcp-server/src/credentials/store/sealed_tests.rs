@@ -6,9 +6,13 @@ use std::thread;
 
 use super::keyring::fake::Fake;
 use super::keys::Keys;
+#[cfg(unix)]
+use super::tests::mode;
 use super::tests::{NOW, key, path, put, session, store as plain, token};
 use super::*;
 use crate::config::KeyringUse;
+use crate::credentials::logout::forget;
+use crate::credentials::refresh::LoginError;
 use crate::error::Explain as _;
 
 const ISSUER: &str = "https://a.example";
@@ -70,7 +74,7 @@ fn with_a_keyring_the_file_holds_no_token_and_another_process_reads_it() {
     }
     assert_eq!(stored(&auto(&folder, &keyring)).as_deref(), Some("s3cr3t"));
     #[cfg(unix)]
-    assert_eq!(super::tests::mode(&path(&folder)), 0o600);
+    assert_eq!(mode(&path(&folder)), 0o600);
 }
 
 #[test]
@@ -190,6 +194,19 @@ fn who_logs_in_without_the_key_begins_anew_and_the_sealed_logins_are_kept() {
     let locked = store.try_lock().unwrap().unwrap();
     assert!(locked.read_or_set_aside(NOW).unwrap().set_aside().is_some());
     assert!(locked.read_or_set_aside(NOW).unwrap().set_aside().is_none(), "there is nothing to move");
+}
+
+#[test]
+fn who_logs_out_everywhere_needs_no_key() {
+    let (folder, _) = sealed();
+    let store = auto(&folder, &Fake::absent());
+    let some = Selection { profile: Some(Profile::default()), ..Selection::default() };
+    assert!(matches!(forget(&store, &some, NOW), Err(LoginError::Store(StoreError::Sealed { .. }))));
+    assert!(is_sealed(&folder));
+    let forgotten = forget(&store, &Selection::default(), NOW).unwrap();
+    assert!(matches!(forgotten.unread, Some(StoreError::Sealed { .. })), "nobody gave its tokens back");
+    assert!(store.read().unwrap().is_empty());
+    assert!(!bytes(&folder).contains("sealed"));
 }
 
 #[test]
