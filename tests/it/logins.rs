@@ -11,12 +11,12 @@ use crate::setup::{COUNT_PATIENTS, DEADLINE, call, issuer, protected, sql, start
 use crate::stored_logins::{LONG_AGO, login, store, stored};
 
 /// OAuth2 on, and no token configured.
-fn without_token(issuer: &MockIssuer) -> Sandbox {
+pub(crate) fn without_token(issuer: &MockIssuer) -> Sandbox {
     protected(with_sample(), issuer).without("M4_OAUTH2_TOKEN_FILE")
 }
 
 /// Stores a login that expires, or expired, then.
-fn log_in(sandbox: &Sandbox, issuer: &MockIssuer, expires_at: &str) {
+pub(crate) fn log_in(sandbox: &Sandbox, issuer: &MockIssuer, expires_at: &str) {
     let mut login = login(issuer);
     login["access_token"] = json!(issuer.mint(TokenSpec::new().expires_in(-3600)));
     login["issued_at"] = json!("2026-01-01T00:00:00Z");

@@ -21,6 +21,8 @@ mod http_transport;
 mod introspection;
 mod issuer;
 mod json_schema;
+#[cfg(target_os = "linux")]
+mod keyring;
 mod keys;
 mod limits;
 #[cfg(unix)]
