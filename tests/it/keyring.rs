@@ -11,8 +11,9 @@ use m4_tests::secret_service::SecretService;
 use m4_tests::server::RawServer;
 use serde_json::{Value, json};
 
-use crate::logins::{LONG_AGO, log_in, without_token};
+use crate::logins::{log_in, without_token};
 use crate::setup::{COUNT_PATIENTS, DEADLINE, call, issuer, skip, sql, start};
+use crate::stored_logins::LONG_AGO;
 
 /// A session with a keyring, or a line that says what is not tested.
 fn service() -> Option<SecretService> {

@@ -167,6 +167,16 @@ mod tests {
     }
 
     #[test]
+    fn a_keyring_is_used_unless_it_is_switched_off() {
+        assert_eq!(config(&[]).login.keyring, KeyringUse::Auto);
+        for (text, expected) in [("auto", KeyringUse::Auto), ("OFF", KeyringUse::Off)] {
+            assert_eq!(config(&[("M4_LOGIN_KEYRING", text)]).login.keyring, expected);
+        }
+        let problems = config(&[("M4_LOGIN_KEYRING", "on")]).problems().to_string();
+        assert!(problems.contains("M4_LOGIN_KEYRING"), "{problems}");
+    }
+
+    #[test]
     fn parameters_are_pairs() {
         let config = config(&[("M4_LOGIN_PARAMETERS", "audience=https://a.example/x=y, prompt=login")]);
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
