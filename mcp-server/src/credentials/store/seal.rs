@@ -31,7 +31,9 @@ impl KeyId {
         text.reserve_exact(KEY_BYTES);
         text.extend_from_slice(bytes);
         let hash = digest(&SHA256, &text);
-        Self(hash.as_ref().iter().take(ID_BYTES).map(|byte| format!("{byte:02x}")).collect())
+        // SHA-256 has more bytes than that.
+        let beginning = hash.as_ref().first_chunk::<ID_BYTES>().copied().unwrap_or_default();
+        Self(format!("{:032x}", u128::from_be_bytes(beginning)))
     }
 
     /// The ID as text.
@@ -200,7 +202,7 @@ mod tests {
         let sealed = key(1).seal(b"text").unwrap();
         assert_eq!(opened(&key(1), &Sealed { key: key(2).id, ..sealed.clone() }), None);
         // Under the same key and nonce, but bound to nothing, or to another format.
-        for bound in ["".to_owned(), format!("M4 logins, format 3, key {}", key(1).id.as_str())] {
+        for bound in [String::new(), format!("M4 logins, format 3, key {}", key(1).id.as_str())] {
             let mut data = b"text".to_vec();
             let (nonce, tag) =
                 key(1).cipher().unwrap().seal_in_place_separate_tag(Aad::from(bound), &mut data).unwrap();

@@ -69,7 +69,7 @@ fn with_a_keyring_the_file_holds_no_token_and_another_process_reads_it() {
         assert!(!text.contains(secret), "{secret} in {text}");
     }
     for bytes in keyring.keys().values() {
-        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
         assert!(!text.contains(&hex));
     }
     assert_eq!(stored(&auto(&folder, &keyring)).as_deref(), Some("s3cr3t"));
