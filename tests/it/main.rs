@@ -1,6 +1,8 @@
 //! Integration tests: the real binaries and the mock issuer, from the outside.
 #![expect(clippy::unwrap_used, reason = "a helper that fails ends the test that called it")]
 
+#[cfg(unix)]
+mod account;
 mod api_keys;
 mod auth_check;
 mod cli;
@@ -19,10 +21,14 @@ mod http_transport;
 mod introspection;
 mod issuer;
 mod json_schema;
+#[cfg(target_os = "linux")]
+mod keyring;
 mod keys;
 mod limits;
 #[cfg(unix)]
 mod logins;
+#[cfg(unix)]
+mod logout;
 mod mock_issuer_binary;
 mod one_gate;
 mod policy;
@@ -31,5 +37,7 @@ mod refusals;
 mod setup;
 mod several_issuers;
 mod stdio;
+#[cfg(unix)]
+mod stored_logins;
 mod tools;
 mod whoami;

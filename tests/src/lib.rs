@@ -13,4 +13,6 @@ pub mod http;
 pub mod issuer;
 pub mod load;
 pub mod sandbox;
+#[cfg(target_os = "linux")]
+pub mod secret_service;
 pub mod server;

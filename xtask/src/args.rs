@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::duckdb::Way;
 use crate::failure::{Outcome, print, say};
 use crate::workspace::{Profile, Workspace};
-use crate::{build, ci, conformance, demo, duckdb, fuzz, interop, issuer, load, mutants, suite};
+use crate::{build, ci, conformance, demo, duckdb, fuzz, interop, issuer, keyring, load, mutants, suite};
 
 /// Contributors' workflows of M4.
 #[derive(Debug, Parser)]
@@ -34,6 +34,8 @@ enum Command {
     Conformance(LibraryArgs),
     /// Runs real MCP clients against `m4-mcp-server` over HTTP, with a real issuer, and rotates its keys under load.
     Interop(interop::InteropArgs),
+    /// Runs the tests of sealed logins against GNOME Keyring, which it installs on Debian where it may.
+    Keyring(LibraryArgs),
     /// Runs what the continuous integration runs.
     Ci(CiArgs),
     /// Fuzzes what auth-core parses: tokens, key sets, metadata.
@@ -137,6 +139,7 @@ fn dispatch(command: Command) -> Outcome<ExitCode> {
         Command::Token(args) => print(issuer::token(&args)?),
         Command::Conformance(args) => conformance::run(&workspace, args)?,
         Command::Interop(args) => interop::run(&workspace, &args)?,
+        Command::Keyring(args) => keyring::run(&workspace, &args.resolve(&workspace)?)?,
         Command::Ci(args) => {
             let steps = ci::chosen(&args.steps, args.skip_test);
             ci::run(&workspace, args.library, &steps)?;

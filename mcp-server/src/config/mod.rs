@@ -43,7 +43,7 @@ pub use self::issuers::IssuerConfig;
 pub use self::layers::{Flags, Origin};
 pub use self::limits::{Limits, LogConfig};
 pub use self::locations::{ConfigFile, Locations};
-pub use self::login::LoginConfig;
+pub use self::login::{KeyringUse, LoginConfig};
 pub use self::parse::duration_of;
 pub use self::problem::{ConfigErrors, Problem, Warning};
 pub use self::reader::{Place, Shown};
@@ -144,6 +144,18 @@ impl Config {
     /// while this is not empty.
     pub const fn problems(&self) -> &ConfigErrors {
         &self.problems
+    }
+
+    /// What is wrong with a setting outside OAuth2, which then has its default.
+    pub fn problem_with(&self, setting: &Setting) -> Option<&Problem> {
+        let shown = self.shown.iter().find(|shown| shown.setting.key == setting.key)?;
+        let place = match &shown.origin {
+            Origin::Flag(flag) => flag,
+            Origin::Env(name) => name.as_str(),
+            Origin::File(_) => setting.key,
+            Origin::Default => setting.env,
+        };
+        self.problems.problems().iter().find(|problem| problem.place == place)
     }
 
     /// What works but should be known. The caller logs each.

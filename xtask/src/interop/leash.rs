@@ -55,6 +55,8 @@ impl Leash {
 /// What is to be added comes after this.
 pub(super) fn isolate(command: &mut Command) {
     command.env_clear();
+    // No variable hides the developer's own keyring on every platform.
+    command.env("M4_LOGIN_KEYRING", "off");
     for name in KEPT {
         if let Some(value) = environment::variable(name) {
             command.env(name, value);

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::KeyringError;
 use crate::error::Explain;
 
 /// The logins cannot be read or changed. Holds no token.
@@ -34,6 +35,14 @@ pub enum StoreError {
         /// Its format.
         found: u64,
     },
+    /// The logins are sealed with a key that the keyring does not give. They stay as they are.
+    #[error("the logins in {} are sealed and cannot be opened", .path.display())]
+    Sealed {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: KeyringError,
+    },
     /// The file, its folder or its lock cannot be written.
     #[error("the logins in {} cannot be written", .path.display())]
     Unwritable {
@@ -53,6 +62,18 @@ impl StoreError {
             Self::OpenToOthers(_) => "the stored logins are open to other users",
             Self::Damaged(_) => "the stored logins are damaged",
             Self::Newer { .. } => "the stored logins were written by a newer version of M4",
+            Self::Sealed { source: KeyringError::Unreachable(_), .. } => {
+                "the stored logins are sealed and no keyring can be reached"
+            }
+            Self::Sealed { source: KeyringError::Locked, .. } => {
+                "the stored logins are sealed and the keyring is locked"
+            }
+            Self::Sealed { source: KeyringError::Silent { .. }, .. } => {
+                "the stored logins are sealed and the keyring has not answered"
+            }
+            Self::Sealed { source: KeyringError::NoKey, .. } => {
+                "the stored logins are sealed and the keyring does not have their key"
+            }
             Self::Unwritable { .. } => "the stored logins cannot be written",
         }
     }
@@ -69,6 +90,7 @@ impl Explain for StoreError {
                 "run `chmod 600` on tokens.json in M4's folder; if others may have read it, run `m4 login` again"
             }
             Self::Damaged(_) => "run `m4 login`; the damaged file is kept under another name",
+            Self::Sealed { source, .. } => source.hint(),
             Self::Newer { .. } => "use the version of M4 that wrote them, or a newer one",
             Self::Unwritable { .. } => {
                 "make M4's folder writable for this user, or point M4_HOME at another one"

@@ -3,10 +3,18 @@
 //! A login is found by profile, issuer and resource. Whoever wants to change anything holds the store's lock from reading
 //! to writing, a renewal's request to the issuer included: a refresh token works once, and two processes that spend the
 //! same one lose the login to both.
+//!
+//! Where the operating system has a keyring, the logins are sealed with a key that lies there. Where it has none, the
+//! file's mode is what protects them.
 
 mod error;
 mod file;
+mod keyring;
+pub(crate) mod keys;
+mod lock;
 mod profile;
+mod seal;
+mod selection;
 mod sessions;
 
 use std::fmt;
@@ -15,7 +23,10 @@ use auth_core::time::UnixTime;
 
 pub use self::error::StoreError;
 pub use self::file::FileStore;
+pub use self::keyring::KeyringError;
+pub use self::lock::lock_within;
 pub use self::profile::{InvalidProfile, Profile};
+pub use self::selection::Selection;
 pub use self::sessions::Sessions;
 
 /// A place for logins that several processes share.
@@ -33,9 +44,19 @@ pub trait LockedStore {
     /// into its name.
     fn read(&self, now: UnixTime) -> Result<Sessions, StoreError>;
 
-    /// Replaces everything that is stored; when this returns, it survives a loss of power.
+    /// The same for a person who logs in or out: logins that are sealed with a key that cannot be had are kept elsewhere
+    /// too, instead of [`StoreError::Sealed`].
+    fn read_or_set_aside(&self, now: UnixTime) -> Result<Sessions, StoreError>;
+
+    /// Replaces everything that is stored; when this returns, it survives a loss of power. What this process cannot read
+    /// is not replaced.
     fn write(&self, sessions: &Sessions) -> Result<(), StoreError>;
+
+    /// Leaves nothing stored, whatever was and whether or not it can be read.
+    fn clear(&self) -> Result<(), StoreError>;
 }
 
+#[cfg(test)]
+mod sealed_tests;
 #[cfg(test)]
 mod tests;

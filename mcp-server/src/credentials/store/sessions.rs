@@ -4,7 +4,8 @@
 //! { "version": 1, "profiles": { "default": [ … ] } }
 //! ```
 //!
-//! What stands in a list is described at [`stored_token`](auth_core::oauth::client::stored_token).
+//! What stands in a list is described at [`stored_token`](auth_core::oauth::client::stored_token). Where there is a keyring,
+//! this text is sealed before it is stored (format 2).
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,8 +15,11 @@ use auth_core::oauth::client::stored_token::{SessionKey, StoredSession, StoredSe
 use auth_core::secret::Secret;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use zeroize::Zeroizing;
 
-use super::Profile;
+use super::keyring::KeyringError;
+use super::seal::{KeyId, SEALED_VERSION, Sealed};
+use super::{Profile, Selection};
 
 /// The logins, at most one for each profile, issuer and resource. Its `Debug` shows no token.
 #[derive(Debug, Clone, Default)]
@@ -54,6 +58,18 @@ impl Sessions {
         Some(self.logins.remove(at).1)
     }
 
+    /// Takes out every login that is meant, and what a newer version wrote about logins of these profiles where the profile is all
+    /// that counts: nobody can tell what else it says. Gives the logins, and how many were not understood.
+    pub fn take(&mut self, which: &Selection) -> (Vec<(Profile, StoredSession)>, usize) {
+        let meant =
+            self.logins.extract_if(.., |(profile, session)| which.matches(profile, session)).collect();
+        let before = self.foreign.len();
+        if which.issuer.is_none() && which.resource.is_none() {
+            self.foreign.retain(|(name, _)| which.profile.as_ref().is_some_and(|of| of.as_str() != name));
+        }
+        (meant, before - self.foreign.len())
+    }
+
     /// Where a damaged store was moved to before this was read from what was left of it.
     pub fn set_aside(&self) -> Option<&Path> {
         self.set_aside.as_deref()
@@ -63,18 +79,26 @@ impl Sessions {
         Self { set_aside: Some(path), ..self }
     }
 
-    /// Reads a store. `Damaged` comes with the logins that are sound.
-    pub(super) fn parse(text: &[u8]) -> Result<Self, Unusable> {
-        let damaged = || Unusable::Damaged(Self::default());
-        // serde would fill a structure from an array too.
-        if text.trim_ascii_start().first() != Some(&b'{') {
-            return Err(damaged());
+    /// Reads a store, sealed or not; `open` opens what is sealed, `Ok(None)` where it was changed. `Damaged` comes with the
+    /// logins that are sound.
+    pub(super) fn parse(
+        text: &[u8],
+        open: impl FnOnce(&Sealed) -> Result<Option<Zeroizing<Vec<u8>>>, KeyringError>,
+    ) -> Result<Self, Unusable> {
+        match version_of(text) {
+            Some(VERSION) => Self::parse_plain(text),
+            Some(SEALED_VERSION) => {
+                let sealed = Sealed::parse(text).ok_or_else(Unusable::beyond_repair)?;
+                let text = open(&sealed).map_err(Unusable::Sealed)?.ok_or_else(Unusable::beyond_repair)?;
+                Self::parse_plain(&text)
+            }
+            Some(found) => Err(Unusable::Newer { found }),
+            None => Err(Unusable::beyond_repair()),
         }
-        let Envelope { version } = serde_json::from_slice(text).map_err(|_| damaged())?;
-        if version != VERSION {
-            return Err(Unusable::Newer { found: version });
-        }
-        let document: Document = serde_json::from_slice(text).map_err(|_| damaged())?;
+    }
+
+    fn parse_plain(text: &[u8]) -> Result<Self, Unusable> {
+        let document: Document = serde_json::from_slice(text).map_err(|_| Unusable::beyond_repair())?;
         let (mut sessions, mut is_whole) = (Self::default(), true);
         for (name, logins) in document.profiles {
             for login in logins {
@@ -127,9 +151,31 @@ pub(super) enum Unusable {
     Damaged(Sessions),
     /// Of a format that this version does not know.
     Newer { found: u64 },
+    /// Sealed, and the key cannot be had.
+    Sealed(KeyringError),
 }
 
-/// The format written.
+impl Unusable {
+    fn beyond_repair() -> Self {
+        Self::Damaged(Sessions::default())
+    }
+}
+
+/// The format of a store; `None` where it is none at all.
+fn version_of(text: &[u8]) -> Option<u64> {
+    // serde would fill a structure from an array too.
+    let is_object = text.trim_ascii_start().first() == Some(&b'{');
+    let envelope: Option<Envelope> = is_object.then(|| serde_json::from_slice(text).ok())?;
+    envelope.map(|Envelope { version }| version)
+}
+
+/// The key that a store is sealed with, if it is.
+pub(super) fn key_of(text: &[u8]) -> Option<KeyId> {
+    let is_sealed = version_of(text) == Some(SEALED_VERSION);
+    is_sealed.then(|| Sealed::parse(text))?.map(|sealed| sealed.key)
+}
+
+/// The format that logins are stored in as they are.
 const VERSION: u64 = 1;
 
 #[derive(Deserialize)]

@@ -7,12 +7,13 @@ use auth_core::oauth::client::stored_token::{SessionKey, StoredSession};
 use auth_core::oauth::metadata::Issuer;
 use serde_json::{Value, json};
 
+use super::keys::Keys;
 use super::*;
 use crate::error::Explain as _;
 
-const NOW: UnixTime = UnixTime(1_800_000_000);
+pub(super) const NOW: UnixTime = UnixTime(1_800_000_000);
 
-fn session(issuer: &str, resource: Option<&str>, token: &str) -> StoredSession {
+pub(super) fn session(issuer: &str, resource: Option<&str>, token: &str) -> StoredSession {
     let text = json!({
         "version": 1, "issuer": issuer, "resource": resource, "client_id": "m4",
         "token_endpoint": "https://i.example/token", "token_type": "Bearer", "access_token": token,
@@ -21,7 +22,7 @@ fn session(issuer: &str, resource: Option<&str>, token: &str) -> StoredSession {
     StoredSession::parse(text.to_string().as_bytes()).unwrap()
 }
 
-fn key(issuer: &str, resource: Option<&str>) -> SessionKey {
+pub(super) fn key(issuer: &str, resource: Option<&str>) -> SessionKey {
     SessionKey::new(&Issuer::parse(issuer).unwrap(), resource)
 }
 
@@ -29,29 +30,29 @@ fn profile(name: &str) -> Profile {
     name.parse().unwrap()
 }
 
-fn store() -> (tempfile::TempDir, FileStore) {
+pub(super) fn store() -> (tempfile::TempDir, FileStore) {
     let folder = tempfile::tempdir().unwrap();
-    let store = FileStore::new(folder.path().join("m4/tokens.json"));
+    let store = FileStore::new(folder.path().join("m4/tokens.json"), Keys::without_keyring());
     (folder, store)
 }
 
-fn path(folder: &tempfile::TempDir) -> std::path::PathBuf {
+pub(super) fn path(folder: &tempfile::TempDir) -> std::path::PathBuf {
     folder.path().join("m4/tokens.json")
 }
 
-fn put(store: &FileStore, name: &str, session: StoredSession) {
+pub(super) fn put(store: &FileStore, name: &str, session: StoredSession) {
     let locked = store.try_lock().unwrap().unwrap();
     let mut sessions = locked.read(NOW).unwrap();
     sessions.put(profile(name), session);
     locked.write(&sessions).unwrap();
 }
 
-fn token(sessions: &Sessions, name: &str, key: &SessionKey) -> Option<String> {
+pub(super) fn token(sessions: &Sessions, name: &str, key: &SessionKey) -> Option<String> {
     sessions.find(&profile(name), key).map(|session| session.access_token.expose().to_owned())
 }
 
 #[cfg(unix)]
-fn mode(path: &Path) -> u32 {
+pub(super) fn mode(path: &Path) -> u32 {
     std::os::unix::fs::PermissionsExt::mode(&path.metadata().unwrap().permissions()) & 0o777
 }
 
@@ -174,9 +175,9 @@ fn what_a_newer_version_wrote_is_neither_changed_nor_lost() {
     assert!(after["profiles"]["default"].as_array().unwrap().contains(&newer), "{after}");
     assert_eq!(store.read().unwrap().iter().count(), 2);
 
-    let whole = r#"{"version":2,"profiles":"elsewhere"}"#;
+    let whole = r#"{"version":3,"profiles":"elsewhere"}"#;
     fs::write(path(&folder), whole).unwrap();
-    assert!(matches!(store.read(), Err(StoreError::Newer { found: 2, .. })));
+    assert!(matches!(store.read(), Err(StoreError::Newer { found: 3, .. })));
     let locked = store.try_lock().unwrap().unwrap();
     assert!(matches!(locked.read(NOW), Err(StoreError::Newer { .. })));
     assert_eq!(fs::read_to_string(path(&folder)).unwrap(), whole);
