@@ -292,6 +292,21 @@ fn s23_a_session_is_its_subjects_and_random_and_gone_once_ended() {
 }
 
 #[test]
+fn s23_a_call_in_a_session_that_is_not_its_callers_costs_nothing_of_the_rate() {
+    let web = Web::with(|sandbox| sandbox.with("M4_OAUTH2_RATE_LIMIT_REQUESTS", "1"));
+    let ann = web.issuer.mint(TokenSpec::new().subject("ann"));
+    let bobs = web.open_session(&web.issuer.mint(TokenSpec::new().subject("bob")));
+    for session in [bobs.as_str(), "made-up"] {
+        let in_session = |asking: Asking| asking.field("mcp-session-id", session).send().unwrap().status;
+        assert_eq!(in_session(web.count(&ann)), 404, "{session}");
+        let unknown = web.server.call("whoami", &json!({}));
+        assert_eq!(in_session(unknown), 401, "a stranger learns nothing of sessions");
+    }
+    assert_eq!(web.count(&ann).send().unwrap().status, 200, "the one call allowed is still there");
+    assert_eq!(web.count(&ann).send().unwrap().status, 429);
+}
+
+#[test]
 fn s23_the_same_subject_of_another_issuer_is_somebody_else() {
     let (one, other) = (issuer(), issuer());
     let sandbox = protected(with_sample(), &one).without("M4_OAUTH2_TOKEN_FILE");

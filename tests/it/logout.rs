@@ -194,7 +194,7 @@ fn a_renewal_under_way_elsewhere_does_not_put_the_login_back() {
     let sandbox = protected(empty(), &issuer).without("M4_OAUTH2_TOKEN_FILE");
     let mut due = login(&issuer);
     due["expires_at"] = json!(LONG_AGO);
-    store(&sandbox, &[("default", due)]);
+    store(&sandbox, &[("default", due.clone())]);
     issuer.delay(Endpoint::Token, Duration::from_secs(2));
     let mut server = start(&sandbox);
     std::thread::scope(|scope| {
@@ -206,6 +206,9 @@ fn a_renewal_under_way_elsewhere_does_not_put_the_login_back() {
         assert!(!renewing.join().unwrap().is_error, "the call itself was answered");
     });
     assert!(stored(&sandbox, "default").is_null());
+    let ended = issuer.revoked();
+    assert_eq!(ended.len(), 2);
+    assert!(!ended.contains(&revoked("refresh_token", &due)), "the tokens that the renewal brought end");
     assert_eq!(issuer.refreshes(), Refreshes { rotated: 1, reused: 0 });
     let reply = call(&mut server, "whoami", json!({}));
     assert!(reply.refusal().contains("Missing OAuth2 access token"), "{}", reply.text);

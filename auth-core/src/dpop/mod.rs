@@ -14,13 +14,14 @@
 //! 1. Read `Authorization: DPoP <token>` (the scheme is case-insensitive). Under any other scheme do not look at the
 //!    proof at all: the token is then judged as plain bearer, and one with `cnf` is refused.
 //! 2. Take the proof with [`single_proof`] from all values of `DPoP` (RFC 9449 §4.3, check 1). Refuse more than one
-//!    `Authorization` with 400, and answer a request without credentials with [`DpopVerifier::challenge`] of `None`.
+//!    `Authorization` with 400.
 //! 3. Build the [`TargetUri`] from the server's *configured* public URL and the request's path, never from `Host` or
 //!    `X-Forwarded-*` of a proxy it does not trust: `htu` says which server the client meant.
 //! 4. Pass the method as it was on the request line and the token without scheme name.
 //! 5. Make one [`DpopBound`] per HTTP request, hand it to the gate with the request, drop it with the request.
-//! 6. On a refusal: status [`DpopRejection::http_status`], `WWW-Authenticate` from [`DpopVerifier::challenge`],
-//!    `DPoP-Nonce` from [`DpopChallenge::nonce`], `Retry-After` from [`DpopRejection::retry_after`].
+//! 6. On a refusal, also of a request without credentials: `WWW-Authenticate` from [`Challenge::dpop`] with
+//!    [`DpopSettings::algorithms`], `DPoP-Nonce` from [`DpopVerifier::nonce`], status and `Retry-After` of the
+//!    [`Rejection`].
 //! 7. When nonces are on: send [`DpopVerifier::nonce`] in `DPoP-Nonce` with accepted requests too (RFC 9449 §8.2), and
 //!    `Cache-Control: no-store`; behind CORS expose `DPoP-Nonce` and `WWW-Authenticate`.
 //!
@@ -30,6 +31,9 @@
 //!
 //! ```
 //! use auth_core::dpop::{DpopRequest, DpopSettings, DpopVerifier, TargetUri, single_proof};
+//! use auth_core::oauth::challenge::Challenge;
+//! use auth_core::rejection::Rejection;
+//! use auth_core::scope::ScopeSet;
 //! use auth_core::time::UnixTime;
 //!
 //! let verifier = DpopVerifier::new(DpopSettings::default());
@@ -41,12 +45,15 @@
 //!     })
 //!     .unwrap_err();
 //! assert_eq!((refused.http_status(), refused.oauth_error()), (401, Some("invalid_dpop_proof")));
-//! let field = verifier.challenge(Some(&refused), now).www_authenticate();
+//! let challenge = Challenge::new(&Rejection::from(refused), &ScopeSet::default(), None);
+//! let field = challenge.dpop(&verifier.settings().algorithms);
 //! assert!(field.starts_with(r#"DPoP algs="ES256 ES384 EdDSA RS256 PS256", error="invalid_dpop_proof""#));
 //! ```
+//!
+//! [`Challenge::dpop`]: crate::oauth::challenge::Challenge::dpop
+//! [`Rejection`]: crate::rejection::Rejection
 
 mod bound;
-mod challenge;
 mod nonce;
 mod proof;
 mod rejection;
@@ -61,7 +68,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use subtle::ConstantTimeEq as _;
 
 pub use bound::{DpopBound, matches};
-pub use challenge::DpopChallenge;
 pub use nonce::NonceIssuer;
 pub use proof::{DpopProof, MAX_PROOF_BYTES};
 pub use rejection::DpopRejection;
@@ -176,11 +182,6 @@ impl DpopVerifier {
     /// The nonce to send in `DPoP-Nonce` at `wall`, when nonces are on.
     pub fn nonce(&self, wall: UnixTime) -> Option<String> {
         self.settings.nonces.as_ref().map(|issuer| issuer.issue(wall))
-    }
-
-    /// The challenge for a refusal, or for a request without credentials.
-    pub fn challenge(&self, rejection: Option<&DpopRejection>, wall: UnixTime) -> DpopChallenge {
-        DpopChallenge::new(&self.settings.algorithms, rejection, self.nonce(wall))
     }
 
     fn check_times(&self, claims: &ProofClaims, wall: UnixTime) -> Result<UnixTime, DpopRejection> {

@@ -50,7 +50,7 @@ pub struct AuthStatusArgs {
 /// Whose logins are meant.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ProfileArg {
-    /// The profile; left out, the one that M4_LOGIN_PROFILE names, else `default`
+    /// The profile; left out, the one that `M4_LOGIN_PROFILE` names, else `default`
     #[arg(long, value_name = "NAME")]
     pub profile: Option<Profile>,
 }

@@ -149,6 +149,14 @@ impl Write for Kept {
 }
 
 #[cfg(test)]
+impl Printer {
+    /// The same, to a terminal.
+    pub(crate) fn on_a_screen(self) -> Self {
+        Self { out_is_terminal: true, ..self }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -143,16 +143,17 @@ impl<S: Served> Endpoint<S> {
             Ok(Content::Several(_)) => return Ok(BadMessage::Batch.into()),
             Err(bad) => return Ok(bad.into()),
         };
+        let id = message.id();
+        // Before the gate is asked: a call that nobody will make costs nothing of the rate.
+        let way = match self.way(&parts.headers, &owner, &message, accepts).await {
+            Ok(way) => way,
+            Err(NoSession) => return Ok(no_session(&id)),
+        };
         if let Some(granted) = granted(service, caller, &message)? {
             parts.extensions.insert(granted);
         }
         // A client that takes no stream is told the end alone.
         let message = if accepts == Accepts::Json { message.without_progress() } else { message };
-        let id = message.id();
-        let way = match self.way(&parts.headers, &owner, &message, accepts).await {
-            Ok(way) => way,
-            Err(NoSession) => return Ok(no_session(&id)),
-        };
         let request = http::Request::from_parts(parts, Full::new(message.into_bytes()));
         let response = match way {
             Way::Stateless => self.stateless.handle(request).await,

@@ -1,23 +1,24 @@
 //! What a refused client is told, and what can never get into a header field.
 
 use super::*;
+use crate::oauth::challenge::Challenge;
+use crate::rejection::Rejection;
+use crate::scope::ScopeSet;
+
+/// The challenge of a refusal for clients with proofs, which are signed by one of these algorithms.
+fn challenge(rejection: impl Into<Rejection>, algorithms: &[Algorithm]) -> String {
+    Challenge::new(&rejection.into(), &ScopeSet::default(), None).dpop(algorithms)
+}
 
 #[test]
 fn a_request_without_credentials_is_told_the_algorithms_only() {
-    let challenge = verifier().challenge(None, at(0));
-    assert_eq!(challenge.www_authenticate(), r#"DPoP algs="ES256 ES384 EdDSA RS256 PS256""#);
+    let field = challenge(Rejection::MissingToken, &verifier().settings().algorithms);
+    assert_eq!(field, r#"DPoP algs="ES256 ES384 EdDSA RS256 PS256""#);
 }
 
 #[test]
 fn a_refusal_is_named_and_described() {
-    let settings = DpopSettings { algorithms: vec![Algorithm::ES256], ..DpopSettings::default() };
-    let text = |rejection| {
-        let verifier = DpopVerifier::new(DpopSettings {
-            algorithms: settings.algorithms.clone(),
-            ..DpopSettings::default()
-        });
-        verifier.challenge(Some(&rejection), at(0)).www_authenticate()
-    };
+    let text = |rejection: DpopRejection| challenge(rejection, &[Algorithm::ES256]);
     assert_eq!(
         text(DpopRejection::Replayed),
         r#"DPoP algs="ES256", error="invalid_dpop_proof", error_description="Invalid DPoP proof: it was used before""#
@@ -37,7 +38,7 @@ fn nothing_a_proof_holds_breaks_out_of_the_header_field() {
             refusal(&with_header(&signer, "typ", json!(text))),
             refusal(&proof(&signer, &with("htm", json!(text)))),
         ] {
-            let field = verifier().challenge(Some(&rejection), at(0)).www_authenticate();
+            let field = challenge(rejection, &verifier().settings().algorithms);
             assert!(field.bytes().all(|byte| (0x20..0x7f).contains(&byte)), "{field}");
             assert_eq!(field.matches('"').count(), 6, "{field}");
             assert!(!field.contains('\\'), "{field}");
@@ -64,7 +65,7 @@ fn the_gates_rejection_says_what_the_proofs_does() {
         DpopRejection::TooManyProofs { retry_after: Duration::from_secs(3) },
         DpopRejection::ReplayStoreFull { retry_after: Duration::from_secs(1) },
     ] {
-        let gate = crate::rejection::Rejection::from(rejection.clone());
+        let gate = Rejection::from(rejection.clone());
         assert_eq!(gate.message(), rejection.message());
         assert_eq!(gate.hint(), rejection.hint());
         assert_eq!(gate.code(), rejection.code());

@@ -13,9 +13,8 @@ fn a_proof_without_nonce_is_told_which_one_to_use_and_then_passes() {
     let rejection = judge(&verifier, &proof(&signer, &claims()), at(0)).unwrap_err();
     let nonce = verifier.nonce(at(0)).unwrap();
     assert_eq!(rejection, DpopRejection::NonceRequired { nonce: nonce.clone() });
-    let challenge = verifier.challenge(Some(&rejection), at(0));
-    assert_eq!(challenge.nonce.as_ref(), Some(&nonce));
-    assert_eq!((challenge.error, rejection.http_status()), (Some("use_dpop_nonce"), 401));
+    assert_eq!(rejection.nonce(), Some(nonce.as_str()));
+    assert_eq!((rejection.oauth_error(), rejection.http_status()), (Some("use_dpop_nonce"), 401));
     judge(&verifier, &proof(&signer, &with("nonce", json!(nonce))), at(0)).unwrap();
 }
 

@@ -137,7 +137,7 @@ fn in_effect(account: &Account, auth: &AuthConfig) -> TokenReport {
         Ok(origin) => origin,
         Err(error) => return TokenReport::failed(&error),
     };
-    let stored = source.login().map(|login| login.stored()).transpose().ok().flatten().flatten();
+    let stored = source.login().and_then(|login| login.stored().ok().flatten());
     let report = match (&origin, stored) {
         (TokenOrigin::Nowhere, _) => TokenReport::failed(&NotLoggedIn),
         (_, Some(session)) => of_login(&session, auth, account.now),

@@ -63,3 +63,35 @@ fn the_one(account: &Account, which: &Selection) -> Result<SessionKey, Failure> 
         )),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::WhichLogin;
+    use crate::exit_code::Exit;
+    use crate::output::Kept;
+
+    #[test]
+    fn a_terminal_shows_a_token_only_to_who_insists() {
+        let home = tempfile::tempdir().unwrap();
+        let env = Environment::from_pairs([
+            ("M4_HOME", home.path().to_str().unwrap()),
+            ("M4_DATA_DIR", home.path().to_str().unwrap()),
+            ("M4_OAUTH2_ENABLED", "true"),
+            ("M4_OAUTH2_ISSUER_URL", "https://issuer.example"),
+            ("M4_OAUTH2_AUDIENCE", "m4-api"),
+            ("M4_OAUTH2_TOKEN", "bearer t.o.k"),
+        ]);
+        let printed = |force, on_a_screen| {
+            let out = Kept::default();
+            let printer = Printer::to(out.clone(), std::io::sink(), false);
+            let printer = if on_a_screen { printer.on_a_screen() } else { printer };
+            let args = PrintTokenArgs { force, which: WhichLogin::default() };
+            let exit = run(&args, &env, &printer).map_or_else(|failure| failure.exit(), |()| Exit::Success);
+            (exit, out.text())
+        };
+        assert_eq!(printed(false, true), (Exit::Mendable, String::new()));
+        assert_eq!(printed(true, true), (Exit::Success, "t.o.k\n".to_owned()));
+        assert_eq!(printed(false, false), (Exit::Success, "t.o.k\n".to_owned()));
+    }
+}

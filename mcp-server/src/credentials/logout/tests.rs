@@ -130,10 +130,10 @@ fn a_logout_waits_for_a_renewal_and_ends_what_came_of_it() {
     let (_folder, store) = store(&[("default", session("https://a.example", json!({})))]);
     let renewing = store.try_lock().unwrap().unwrap();
     let mut sessions = renewing.read(NOW).unwrap();
-    let (tries, tried) = mpsc::channel();
+    let (tries, attempt) = mpsc::channel();
     let waiting = Watched { store: store.clone(), tries };
     let logout = std::thread::spawn(move || forget(&waiting, &of_profile("default"), NOW).unwrap());
-    tried.recv().unwrap();
+    attempt.recv().unwrap();
     let renewed = json!({ "access_token": "acc3ss-2", "refresh_token": "r3fr3sh-2" });
     sessions.put(profile("default"), session("https://a.example", renewed));
     renewing.write(&sessions).unwrap();
