@@ -40,19 +40,36 @@ pub trait Exchange: fmt::Debug + Send + Sync {
     fn post(&self, url: &SecureUrl, form: &AuthenticatedForm) -> Result<Answer, TokenError>;
 }
 
+/// Who gets documents too, such as an issuer's metadata.
+pub trait Network: Exchange {
+    /// GETs what lies at this URL; `None` when no whole answer came in time.
+    fn get(&self, url: &Url) -> Option<Answer>;
+}
+
 /// HTTP: `https`, or `http` on this machine; no redirect is followed, and ten seconds are enough for all of it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Http;
 
 impl Exchange for Http {
     fn post(&self, url: &SecureUrl, form: &AuthenticatedForm) -> Result<Answer, TokenError> {
+        self.send(&LoginRequest::PostForm { url: url.url(), form }).ok_or(TokenError::Unreachable)
+    }
+}
+
+impl Network for Http {
+    fn get(&self, url: &Url) -> Option<Answer> {
+        self.send(&LoginRequest::Get(url))
+    }
+}
+
+impl Http {
+    fn send(self, request: &LoginRequest<'_>) -> Option<Answer> {
         // A runtime of its own: the server's may be shutting down while a refresh token is being spent.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| {
-            tracing::warn!(target: "m4::login", %error, "no thread for a request to the issuer");
-            TokenError::Unreachable
-        })?;
-        runtime.block_on(post(url, form))
+        let runtime = runtime.inspect_err(
+            |error| tracing::warn!(target: "m4::login", %error, "no thread for a request to the issuer"),
+        );
+        runtime.ok()?.block_on(send(request))
     }
 }
 

@@ -1,19 +1,26 @@
 //! The caller's own token on stdio and in the terminal.
 //!
 //! Over HTTP every request brings its token; a process that speaks stdio, and `m4 query`, take theirs from the settings. The
-//! first that is set counts: the token itself, a file, a command. Where none is set, the login that `m4 login` stored counts.
+//! first that is set counts: the token itself, a file, a command. Where none is set, the login that `m4 login` stored counts;
+//! where nobody logged in, the client of the settings gets a token for itself.
 
+mod client_credentials;
+pub mod command;
 pub mod exchange;
 mod file;
 pub mod refresh;
+mod renewal;
 pub mod store;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use auth_core::oauth::client::stored_token::{SessionKey, StoredSession};
+use auth_core::oauth::client::stored_token::SessionKey;
 use auth_core::secret::Secret;
 
+use self::client_credentials::ClientCredentials;
+pub use self::client_credentials::ClientCredentialsError;
+use self::command::{CommandError, TokenCommand};
 use self::refresh::{Login, LoginError};
 use self::store::FileStore;
 use crate::config::{AuthConfig, Config};
@@ -25,59 +32,96 @@ pub struct TokenSource(Source);
 
 #[derive(Debug)]
 enum Source {
-    None,
     Fixed(Secret),
     File(PathBuf),
-    Command,
-    Login(Arc<Login>),
+    Command(Arc<TokenCommand>),
+    Stored(Arc<Stored>),
+}
+
+/// What counts where no setting gives a token.
+#[derive(Debug)]
+struct Stored {
+    login: Option<Login>,
+    client: Option<ClientCredentials>,
 }
 
 impl TokenSource {
-    /// The source the settings name: `auth` is the part of `config` that says so.
+    /// The source the settings name: `auth` is the part of `config` that says so. Asks nobody for anything yet.
     pub fn from_config(auth: &AuthConfig, config: &Config) -> Self {
         let settings = &auth.token;
         Self(if let Some(token) = &settings.token {
             Source::Fixed(token.clone())
         } else if let Some(path) = &settings.file {
             Source::File(path.clone())
-        } else if settings.command.is_some() {
-            Source::Command
-        } else if let Some(path) = config.locations.logins_file.as_deref().filter(|_| auth.admits_tokens()) {
-            let login = Login::new(FileStore::new(path), config.login.profile.clone(), login_keys(auth));
-            Source::Login(Arc::new(login))
+        } else if let Some(line) = &settings.command {
+            Source::Command(Arc::new(TokenCommand::new(line.clone())))
         } else {
-            Source::None
+            let path = config.locations.logins_file.as_deref().filter(|_| auth.admits_tokens());
+            let login = |path| Login::new(FileStore::new(path), config.login.profile.clone(), login_keys(auth));
+            let client = ClientCredentials::from_config(auth, config);
+            Source::Stored(Arc::new(Stored { login: path.map(login), client }))
         })
     }
 
     /// The token as it is now, `Bearer ` prefix and all; `None` when there is none.
     ///
     /// A file is read on every call, so a new token, or a new login, counts from the next call on. It is small and local, so
-    /// this blocks for microseconds. A login that is due is renewed first, on a thread where that takes no call's time
+    /// this blocks for microseconds. A token that is due is renewed first, on a thread where that takes no call's time
     /// but its own, and to its end even when this future is dropped.
     pub async fn token(&self) -> Result<Option<Secret>, CredentialError> {
-        let Source::Login(login) = &self.0 else { return self.token_now() };
-        let login = login.clone();
-        match tokio::task::spawn_blocking(move || login.current()).await {
-            Ok(session) => Ok(authorization(session?.as_ref())),
-            Err(_) => Err(CredentialError::Stopped),
+        let outcome = match &self.0 {
+            Source::Fixed(_) | Source::File(_) => return self.token_now(),
+            Source::Command(command) => {
+                let command = command.clone();
+                tokio::task::spawn_blocking(move || Ok(Some(command.current()?))).await
+            }
+            Source::Stored(stored) => {
+                let stored = stored.clone();
+                tokio::task::spawn_blocking(move || stored.current()).await
+            }
+        };
+        outcome.unwrap_or(Err(CredentialError::Stopped))
+    }
+
+    /// The same for programs without a runtime; blocks while a token is renewed.
+    pub fn token_now(&self) -> Result<Option<Secret>, CredentialError> {
+        match &self.0 {
+            Source::Fixed(token) => Ok(Some(token.clone())),
+            Source::File(path) => file::read(path).map(Some),
+            Source::Command(command) => Ok(Some(command.current()?)),
+            Source::Stored(stored) => stored.current(),
         }
     }
 
-    /// The same for programs without a runtime; blocks while a login is renewed.
-    pub fn token_now(&self) -> Result<Option<Secret>, CredentialError> {
+    /// Where the token comes from, as far as the settings say, for an operator: nobody is asked for it.
+    pub fn described(&self) -> &'static str {
         match &self.0 {
-            Source::None => Ok(None),
-            Source::Fixed(token) => Ok(Some(token.clone())),
-            Source::File(path) => file::read(path).map(Some),
-            Source::Command => Err(CredentialError::CommandUnsupported),
-            Source::Login(login) => Ok(authorization(login.current()?.as_ref())),
+            Source::Fixed(_) => "M4_OAUTH2_TOKEN",
+            Source::File(_) => "M4_OAUTH2_TOKEN_FILE",
+            Source::Command(_) => "M4_OAUTH2_TOKEN_COMMAND",
+            Source::Stored(stored) if stored.client.is_some() => {
+                "the stored login, else the client credentials of M4_OAUTH2_CLIENT_ID"
+            }
+            Source::Stored(_) => "the stored login",
         }
+    }
+
+    /// Whether getting the token may take a request to an issuer.
+    pub fn may_ask_an_issuer(&self) -> bool {
+        matches!(&self.0, Source::Stored(_))
     }
 }
 
-fn authorization(session: Option<&StoredSession>) -> Option<Secret> {
-    session.map(StoredSession::authorization)
+impl Stored {
+    /// A login that cannot be used is an error, not a reason to act as somebody else.
+    fn current(&self) -> Result<Option<Secret>, CredentialError> {
+        if let Some(login) = &self.login
+            && let Some(session) = login.current()?
+        {
+            return Ok(Some(session.authorization()));
+        }
+        Ok(self.client.as_ref().map(ClientCredentials::current).transpose()?)
+    }
 }
 
 /// The logins whose tokens the gate may admit: of its issuers in their order, those for one of its audiences first.
@@ -112,7 +156,7 @@ pub enum CredentialError {
         /// The file.
         path: PathBuf,
         /// The most bytes a token file may hold.
-        limit: u64,
+        limit: usize,
     },
     /// The file holds nothing but white space.
     #[error("the token file {} is empty", .0.display())]
@@ -120,12 +164,15 @@ pub enum CredentialError {
     /// The file holds more than one line, or bytes that no token holds.
     #[error("the token file {} does not hold one token", .0.display())]
     NotAToken(PathBuf),
-    /// Only `M4_OAUTH2_TOKEN_COMMAND` is set.
-    #[error("M4_OAUTH2_TOKEN_COMMAND is not supported yet")]
-    CommandUnsupported,
+    /// The command gave none.
+    #[error(transparent)]
+    Command(#[from] CommandError),
     /// The stored login cannot be used.
     #[error(transparent)]
     Login(#[from] LoginError),
+    /// The issuer gave this program's own client none.
+    #[error(transparent)]
+    Client(#[from] ClientCredentialsError),
     /// The process is ending.
     #[error("the program is ending")]
     Stopped,
@@ -133,15 +180,16 @@ pub enum CredentialError {
 
 impl CredentialError {
     /// What is wrong, for a caller who may not learn local paths.
-    pub(crate) const fn for_callers(&self) -> &'static str {
+    pub(crate) fn for_callers(&self) -> &'static str {
         match self {
             Self::Unreadable { .. } => "the token file cannot be read",
             Self::NotAFile(_) => "the token file is not a regular file",
             Self::TooLarge { .. } => "the token file is too large",
             Self::Empty(_) => "the token file is empty",
             Self::NotAToken(_) => "the token file does not hold one token",
-            Self::CommandUnsupported => "M4_OAUTH2_TOKEN_COMMAND is not supported yet",
+            Self::Command(error) => error.for_callers(),
             Self::Login(error) => error.for_callers(),
+            Self::Client(error) => error.for_callers(),
             Self::Stopped => "the server is ending",
         }
     }
@@ -157,10 +205,9 @@ impl Explain for CredentialError {
                 "the file must hold the access token alone; is M4_OAUTH2_TOKEN_FILE the right path?"
             }
             Self::Empty(_) => "write a fresh access token to that file",
-            Self::CommandUnsupported => {
-                "run the command yourself and set M4_OAUTH2_TOKEN, or let it write to M4_OAUTH2_TOKEN_FILE"
-            }
+            Self::Command(error) => return error.hint(),
             Self::Login(error) => return error.hint(),
+            Self::Client(error) => return error.hint(),
             Self::Stopped => return None,
         };
         Some(hint.to_owned())
@@ -203,8 +250,15 @@ mod tests {
     }
 
     #[test]
-    fn a_command_alone_is_an_error_not_an_absent_token() {
-        let error = source(&[("M4_OAUTH2_TOKEN_COMMAND", "print-token")]).token_now().unwrap_err();
-        assert!(matches!(error, CredentialError::CommandUnsupported));
+    fn a_login_and_then_the_client_count_where_no_setting_gives_a_token() {
+        let client = [("M4_OAUTH2_CLIENT_ID", "m4"), ("M4_OAUTH2_CLIENT_SECRET", "s")];
+        assert!(source(&client).described().ends_with("the client credentials of M4_OAUTH2_CLIENT_ID"));
+        assert_eq!(source(&client[..1]).described(), "the stored login");
+        for (name, value) in
+            [("M4_OAUTH2_TOKEN", "t"), ("M4_OAUTH2_TOKEN_FILE", "f"), ("M4_OAUTH2_TOKEN_COMMAND", "c")]
+        {
+            let source = source(&[client[0], client[1], (name, value)]);
+            assert_eq!((source.described(), source.may_ask_an_issuer()), (name, false));
+        }
     }
 }
