@@ -118,11 +118,8 @@ fn resource(raw: &Raw) -> Result<String, Invalid> {
 }
 
 /// What has no meaning without a client.
-static OF_ITS_TOKEN: [&Setting; 3] = [
-    &setting::OAUTH2_CLIENT_SCOPE,
-    &setting::OAUTH2_CLIENT_AUDIENCE,
-    &setting::OAUTH2_CLIENT_RESOURCE,
-];
+static OF_ITS_TOKEN: [&Setting; 3] =
+    [&setting::OAUTH2_CLIENT_SCOPE, &setting::OAUTH2_CLIENT_AUDIENCE, &setting::OAUTH2_CLIENT_RESOURCE];
 
 #[cfg(test)]
 mod tests {

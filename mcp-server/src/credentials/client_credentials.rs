@@ -8,7 +8,6 @@ use auth_core::oauth::client::token_request::Grant;
 use auth_core::oauth::client::token_response::{TokenError, TokenResponse, TokenType};
 use auth_core::oauth::client_auth::SigningFailed;
 use auth_core::oauth::metadata::Issuer;
-use auth_core::oauth::url::SecureUrl;
 use auth_core::scope::ScopeSet;
 use auth_core::secret::Secret;
 use auth_core::time::UnixTime;
@@ -170,7 +169,11 @@ impl Registration {
         Ok(found)
     }
 
-    fn ask(&self, server: &AuthorizationServer, now: UnixTime) -> Result<TokenResponse, ClientCredentialsError> {
+    fn ask(
+        &self,
+        server: &AuthorizationServer,
+        now: UnixTime,
+    ) -> Result<TokenResponse, ClientCredentialsError> {
         let auth = client_auth::of(&self.client, self.method(server), &self.issuer)
             .map_err(ClientCredentialsError::Unusable)?;
         let assertion = Assertion::now(now)?;
@@ -204,6 +207,8 @@ impl Registration {
 
 impl Origin for Registration {
     type Error = ClientCredentialsError;
+
+    const NAME: &'static str = "client credentials";
 
     fn fetch(&self, now: UnixTime) -> Result<Issued, ClientCredentialsError> {
         let server = self.server()?;

@@ -155,6 +155,8 @@ struct Program {
 impl Origin for Program {
     type Error = CommandError;
 
+    const NAME: &'static str = "token command";
+
     fn fetch(&self, _: UnixTime) -> Result<Issued, CommandError> {
         let not_started = |error: io::Error| CommandError::NotStarted { kind: error.kind() };
         // A runtime of its own, as for a request to an issuer: the caller may have none.
@@ -179,8 +181,7 @@ impl Program {
             .kill_on_drop(true);
         #[cfg(unix)]
         command.process_group(0);
-        let mut child =
-            command.spawn().map_err(|error| CommandError::NotStarted { kind: error.kind() })?;
+        let mut child = command.spawn().map_err(|error| CommandError::NotStarted { kind: error.kind() })?;
         let mut printed = Output::new(file::LARGEST);
         let mut said = Output::new(MOST_LOGGED);
         let ended = self.until_end(&mut child, &mut printed, &mut said).await;
@@ -297,9 +298,8 @@ impl Output {
 fn log(said: &Output, token: Option<&Secret>) {
     let token = token.map_or("", Secret::expose).split_ascii_whitespace().next_back();
     for line in String::from_utf8_lossy(&said.bytes).lines() {
-        let is_secret = |word: &str| {
-            word.contains(JWT_BEGINS) || token.is_some_and(|token| word.contains(token))
-        };
+        let is_secret =
+            |word: &str| word.contains(JWT_BEGINS) || token.is_some_and(|token| word.contains(token));
         let words: Vec<_> =
             line.split(' ').map(|word| if is_secret(word) { "[redacted]" } else { word }).collect();
         let line = words.join(" ");

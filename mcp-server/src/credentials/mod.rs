@@ -48,6 +48,15 @@ struct Stored {
 impl TokenSource {
     /// The source the settings name: `auth` is the part of `config` that says so. Asks nobody for anything yet.
     pub fn from_config(auth: &AuthConfig, config: &Config) -> Self {
+        Self::with(auth, config, ClientCredentials::from_config(auth, config))
+    }
+
+    /// The same without the client of the settings, for those who must not make an issuer give out a token.
+    pub fn without_client(auth: &AuthConfig, config: &Config) -> Self {
+        Self::with(auth, config, None)
+    }
+
+    fn with(auth: &AuthConfig, config: &Config, client: Option<ClientCredentials>) -> Self {
         let settings = &auth.token;
         Self(if let Some(token) = &settings.token {
             Source::Fixed(token.clone())
@@ -57,8 +66,8 @@ impl TokenSource {
             Source::Command(Arc::new(TokenCommand::new(line.clone())))
         } else {
             let path = config.locations.logins_file.as_deref().filter(|_| auth.admits_tokens());
-            let login = |path| Login::new(FileStore::new(path), config.login.profile.clone(), login_keys(auth));
-            let client = ClientCredentials::from_config(auth, config);
+            let login =
+                |path| Login::new(FileStore::new(path), config.login.profile.clone(), login_keys(auth));
             Source::Stored(Arc::new(Stored { login: path.map(login), client }))
         })
     }
@@ -100,15 +109,10 @@ impl TokenSource {
             Source::File(_) => "M4_OAUTH2_TOKEN_FILE",
             Source::Command(_) => "M4_OAUTH2_TOKEN_COMMAND",
             Source::Stored(stored) if stored.client.is_some() => {
-                "the stored login, else the client credentials of M4_OAUTH2_CLIENT_ID"
+                "a stored login if there is one, else the client of M4_OAUTH2_CLIENT_ID"
             }
-            Source::Stored(_) => "the stored login",
+            Source::Stored(_) => "a stored login, if there is one",
         }
-    }
-
-    /// Whether getting the token may take a request to an issuer.
-    pub fn may_ask_an_issuer(&self) -> bool {
-        matches!(&self.0, Source::Stored(_))
     }
 }
 
@@ -252,13 +256,13 @@ mod tests {
     #[test]
     fn a_login_and_then_the_client_count_where_no_setting_gives_a_token() {
         let client = [("M4_OAUTH2_CLIENT_ID", "m4"), ("M4_OAUTH2_CLIENT_SECRET", "s")];
-        assert!(source(&client).described().ends_with("the client credentials of M4_OAUTH2_CLIENT_ID"));
-        assert_eq!(source(&client[..1]).described(), "the stored login");
+        assert!(source(&client).described().ends_with("else the client of M4_OAUTH2_CLIENT_ID"));
+        assert_eq!(source(&client[..1]).described(), "a stored login, if there is one");
         for (name, value) in
             [("M4_OAUTH2_TOKEN", "t"), ("M4_OAUTH2_TOKEN_FILE", "f"), ("M4_OAUTH2_TOKEN_COMMAND", "c")]
         {
             let source = source(&[client[0], client[1], (name, value)]);
-            assert_eq!((source.described(), source.may_ask_an_issuer()), (name, false));
+            assert_eq!(source.described(), name);
         }
     }
 }

@@ -3,6 +3,7 @@
 //! The manner is that of a stored login: renewed ahead of its expiry, the old one as long as it lives where that fails, and
 //! a pause after each failure. Nothing is written down; every process has its own.
 
+use std::error::Error;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
@@ -17,7 +18,10 @@ use crate::gate::clock::Clock;
 /// Where tokens come from.
 pub(super) trait Origin: fmt::Debug + Send + Sync {
     /// Why there is none.
-    type Error: fmt::Display + Clone + Send;
+    type Error: Error + Clone + Send + 'static;
+
+    /// What the log calls it.
+    const NAME: &'static str;
 
     /// Gets a token. Blocks, and ends by itself.
     fn fetch(&self, now: UnixTime) -> Result<Issued, Self::Error>;
@@ -93,11 +97,12 @@ impl<O: Origin> Renewal<O> {
                 let kept = Kept::new(issued, asked);
                 let token = kept.token.clone();
                 *self.state() = State { kept: Some(kept), failure: None };
-                tracing::debug!(target: "m4::login", origin = ?self.origin, "a new token was fetched");
+                tracing::debug!(target: "m4::login", origin = O::NAME, "a new token was fetched");
                 Ok(token)
             }
             Err(error) => {
-                tracing::warn!(target: "m4::login", origin = ?self.origin, %error, "no new token was fetched");
+                let cause: &dyn Error = &error;
+                tracing::warn!(target: "m4::login", origin = O::NAME, error = cause, "no new token was fetched");
                 // From when it ended: the callers that waited for it must not each wait once more.
                 self.state().failure = Some((error.clone(), (self.clock)()));
                 self.living().ok_or(error)

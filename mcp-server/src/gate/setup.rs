@@ -75,7 +75,8 @@ fn introspection(
 ) -> Result<Option<IntrospectionClient>, String> {
     let Some(endpoint) = &issuer.introspection_url else { return Ok(None) };
     let client = auth.client.as_ref().ok_or("M4_OAUTH2_CLIENT_ID is not set")?;
-    let settings = IntrospectionSettings::new(endpoint.clone(), client_auth::of(client, client.method, &issuer.issuer)?);
+    let settings =
+        IntrospectionSettings::new(endpoint.clone(), client_auth::of(client, client.method, &issuer.issuer)?);
     let client = IntrospectionClient::new(&settings, policy(auth, issuer), move || clock.now());
     client.map(Some).map_err(|_| NO_CERTIFICATES.to_owned())
 }
