@@ -5,6 +5,7 @@ mod api_keys;
 mod auth_check;
 mod cli;
 mod client;
+mod client_credentials;
 mod config_claude;
 mod credentials;
 mod fail_closed;
@@ -31,5 +32,7 @@ mod refusals;
 mod setup;
 mod several_issuers;
 mod stdio;
+#[cfg(unix)]
+mod token_command;
 mod tools;
 mod whoami;

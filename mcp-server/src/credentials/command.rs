@@ -187,6 +187,8 @@ impl Program {
         let ended = self.until_end(&mut child, &mut printed, &mut said).await;
         if ended.is_err() {
             kill(&mut child);
+            // So that it leaves no trace in the list of processes. What cannot be killed is not waited for.
+            let _ = tokio::time::timeout(LAST_BYTES, child.wait()).await;
         }
         let token = ended.and_then(|status| token(status, &printed));
         log(&said, token.as_ref().ok());

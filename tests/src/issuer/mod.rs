@@ -15,6 +15,7 @@ mod introspection;
 mod keys;
 mod refresh;
 mod routes;
+mod scripted;
 mod state;
 mod token;
 
@@ -30,6 +31,7 @@ pub use client::ClientKey;
 pub use forge::Forgery;
 pub use keys::KeyKind;
 pub use refresh::Refreshes;
+pub use scripted::TokenRequest;
 pub use state::{Counters, Endpoint, Fault, OVERSIZE_BYTES, OldKeys};
 pub use token::{DEFAULT_SUBJECT, MintRequest, TokenSpec};
 
