@@ -51,7 +51,7 @@ pub enum ClientCredentialsError {
         /// The issuer.
         issuer: String,
         /// Why.
-        source: DiscoveryError,
+        source: Box<DiscoveryError>,
     },
     /// The token endpoint gave none.
     #[error("{issuer} gave this server no token")]
@@ -88,7 +88,7 @@ impl Explain for ClientCredentialsError {
             Self::Unusable(_) | Self::NotSigned(_) => {
                 "correct M4_OAUTH2_CLIENT_ID and its secret or key; `m4 doctor` says what is wrong"
             }
-            Self::NoEndpoint { source, .. } => match source {
+            Self::NoEndpoint { source, .. } => match &**source {
                 DiscoveryError::NoServerMetadata { .. } => {
                     "check M4_OAUTH2_ISSUER_URL, or set M4_LOGIN_TOKEN_ENDPOINT to the issuer's token endpoint"
                 }
@@ -162,9 +162,11 @@ impl Registration {
         if let Some(server) = &*self.known() {
             return Ok(server.clone());
         }
-        let found = discover(&*self.network, &self.issuer).map_err(|source| {
-            ClientCredentialsError::NoEndpoint { issuer: self.issuer.as_str().to_owned(), source }
-        })?;
+        let found =
+            discover(&*self.network, &self.issuer).map_err(|source| ClientCredentialsError::NoEndpoint {
+                issuer: self.issuer.as_str().to_owned(),
+                source: Box::new(source),
+            })?;
         *self.known() = Some(found.clone());
         Ok(found)
     }
@@ -223,7 +225,7 @@ impl Origin for Registration {
         match error {
             ClientCredentialsError::NoToken { source, .. } => source.is_temporary(),
             ClientCredentialsError::NoEndpoint { source, .. } => {
-                matches!(source, DiscoveryError::Status { .. } | DiscoveryError::Unreachable)
+                matches!(**source, DiscoveryError::Status { .. } | DiscoveryError::Unreachable)
             }
             _ => false,
         }

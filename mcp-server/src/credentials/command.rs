@@ -319,5 +319,6 @@ const LAST_BYTES: Duration = Duration::from_millis(250);
 /// Of stderr.
 const MOST_LOGGED: usize = 8 * 1024;
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;

@@ -47,8 +47,6 @@ pub(super) fn answer(state: &State, headers: &HeaderMap, body: &[u8]) -> Option<
         Value::String(text) => (status, text).into_response(),
         body => uncached(status, body),
     };
-    Some(match status.is_redirection() {
-        true => ([(header::LOCATION, state.token_endpoint())], response).into_response(),
-        false => response,
-    })
+    let location = [(header::LOCATION, state.token_endpoint())];
+    Some(if status.is_redirection() { (location, response).into_response() } else { response })
 }
