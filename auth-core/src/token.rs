@@ -7,8 +7,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
+use crate::claims::NumericDate;
 use crate::json;
 use crate::rejection::{Malformed, Rejection};
+use crate::time::UnixTime;
 
 /// Longest token accepted, in bytes. Real access tokens stay under 8 KiB; more only costs us work.
 pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
@@ -68,6 +70,15 @@ impl<'a> UnverifiedToken<'a> {
             iss: Option<String>,
         }
         self.claims::<Claimed>().map(|claimed| claimed.iss)
+    }
+
+    /// When the token claims to expire, for whoever holds it to know when to get another. Believed for nothing else.
+    pub fn claimed_expiry(&self) -> Option<UnixTime> {
+        #[derive(Deserialize)]
+        struct Claimed {
+            exp: Option<NumericDate>,
+        }
+        self.claims::<Claimed>().ok()?.exp.map(|exp| exp.0)
     }
 
     /// The decoded claims. Only for [`crate::verify`], after the signature held.
@@ -256,6 +267,18 @@ mod tests {
             UnverifiedToken::parse(&text).unwrap().header(),
             Err(Rejection::Malformed(Malformed::NotJson { part: "header" }))
         ));
+    }
+
+    #[test]
+    fn when_a_token_claims_to_expire_is_read_without_believing_it() {
+        let expiry = |claims: &str| {
+            let text = format!("e30.{}.AA", URL_SAFE_NO_PAD.encode(claims));
+            UnverifiedToken::parse(&text).unwrap().claimed_expiry()
+        };
+        assert_eq!(expiry(r#"{"exp":1800000000.9}"#), Some(UnixTime(1_800_000_000)));
+        for claims in ["{}", r#"{"exp":null}"#, r#"{"exp":"soon"}"#, r#"{"exp":1,"exp":2}"#, "no claims"] {
+            assert_eq!(expiry(claims), None, "{claims}");
+        }
     }
 
     #[test]

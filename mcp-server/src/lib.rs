@@ -7,6 +7,7 @@ pub mod api_keys;
 mod args;
 mod audit;
 pub mod backend;
+mod client_auth;
 pub mod config;
 pub mod credentials;
 pub mod dataset;

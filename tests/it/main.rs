@@ -7,6 +7,7 @@ mod api_keys;
 mod auth_check;
 mod cli;
 mod client;
+mod client_credentials;
 mod config_claude;
 mod credentials;
 mod fail_closed;
@@ -39,5 +40,6 @@ mod several_issuers;
 mod stdio;
 #[cfg(unix)]
 mod stored_logins;
+mod token_command;
 mod tools;
 mod whoami;

@@ -1,6 +1,7 @@
 //! `m4 status`: which backend, which datasets, and whether callers need a token.
 
 use mcp_server::config::{AuthSetting, Config, Flags};
+use mcp_server::credentials::TokenSource;
 use mcp_server::dataset::Registry;
 use mcp_server::env::Environment;
 use serde::Serialize;
@@ -38,6 +39,9 @@ struct Status {
     #[serde(skip_serializing_if = "Option::is_none")]
     project_id: Option<String>,
     oauth2: &'static str,
+    /// Where the token for stdio and the terminal comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<&'static str>,
     /// The file of API keys that are admitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     api_keys: Option<String>,
@@ -76,6 +80,12 @@ impl Status {
                 AuthSetting::Enabled(_) | AuthSetting::Disabled => "disabled",
                 AuthSetting::Misconfigured(_) => "misconfigured",
             },
+            token: match &config.auth {
+                AuthSetting::Enabled(auth) if auth.admits_tokens() => {
+                    Some(TokenSource::from_config(auth, config).described())
+                }
+                AuthSetting::Enabled(_) | AuthSetting::Disabled | AuthSetting::Misconfigured(_) => None,
+            },
             api_keys: config.api_keys.file.as_ref().map(|file| file.display().to_string()),
             datasets: datasets.collect(),
         }
@@ -86,6 +96,9 @@ fn print(status: &Status, printer: &Printer) -> Outcome {
     let project = status.project_id.as_ref().map_or_else(String::new, |id| format!(" (project {id})"));
     printer.data(format_args!("backend: {}{project}", status.backend))?;
     printer.data(format_args!("oauth2:  {}", status.oauth2))?;
+    if let Some(source) = status.token {
+        printer.data(format_args!("token:   {source}"))?;
+    }
     if let Some(file) = &status.api_keys {
         printer.data(format_args!("keys:    {file}"))?;
     }
@@ -130,6 +143,25 @@ mod tests {
             "{}",
             out.text()
         );
+    }
+
+    #[test]
+    fn where_the_token_comes_from_is_shown_and_nothing_is_fetched() {
+        let home = tempfile::tempdir().unwrap();
+        let home = home.path().to_str().unwrap();
+        let env = Environment::from_pairs([
+            ("M4_HOME", home),
+            ("M4_DATA_DIR", home),
+            ("M4_OAUTH2_ENABLED", "true"),
+            ("M4_OAUTH2_ISSUER_URL", "https://issuer.example"),
+            ("M4_OAUTH2_AUDIENCE", "m4-api"),
+            ("M4_OAUTH2_TOKEN_COMMAND", "/no/such/program s3cr3t"),
+        ]);
+        let out = Kept::default();
+        run(&StatusArgs { json: false }, &env, &Printer::to(out.clone(), std::io::sink(), false)).unwrap();
+        let text = out.text();
+        assert!(text.contains("oauth2:  enabled\ntoken:   M4_OAUTH2_TOKEN_COMMAND\n"), "{text}");
+        assert!(!text.contains("s3cr3t"), "{text}");
     }
 
     #[test]

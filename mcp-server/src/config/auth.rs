@@ -14,6 +14,7 @@ use auth_core::scope::ScopeSet;
 use auth_core::secret::Secret;
 
 use super::api_keys::ApiKeyRules;
+use super::client::{self, Client};
 use super::issuers::{self, IssuerConfig};
 use super::layers::Raw;
 use super::parse::{self, Invalid};
@@ -21,6 +22,7 @@ use super::reader::{Place, Reader};
 use super::scope_hierarchy;
 use super::setting;
 use super::tool_scopes::TOOLS;
+use crate::credentials::command::{CommandLine, InvalidCommandLine};
 
 /// What OAuth2 needs once it is enabled. A value exists only when every setting is usable.
 #[derive(Debug, Clone)]
@@ -34,8 +36,10 @@ pub struct AuthConfig {
     pub jwks_cache_ttl: Duration,
     /// How long they are used after that while the issuer gives no new ones; zero for not at all.
     pub jwks_stale_for: Duration,
-    /// This server's own registration at the issuer.
+    /// This server's own registration at an issuer.
     pub client: Option<Client>,
+    /// At which of `issuers`; `None` where that is not clear.
+    pub client_issuer: Option<usize>,
     /// Which claims are checked.
     pub validate: Validate,
     /// How far the issuer's clock and this one may differ.
@@ -63,30 +67,6 @@ impl AuthConfig {
             .collect::<BTreeSet<_>>()
             .into_iter()
     }
-}
-
-/// A client registration.
-#[derive(Debug, Clone)]
-pub struct Client {
-    /// The client ID.
-    pub id: String,
-    /// Its secret, unless the client is public or has a key.
-    pub secret: Option<Secret>,
-    /// Its private key, PKCS #8 PEM.
-    pub key_file: Option<PathBuf>,
-    /// How it authenticates.
-    pub method: ClientAuthMethod,
-}
-
-/// How this server authenticates at an issuer (OpenID Connect Core §9).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ClientAuthMethod {
-    /// `client_secret_basic`
-    Basic,
-    /// `client_secret_post`
-    Post,
-    /// `private_key_jwt`
-    PrivateKeyJwt,
 }
 
 /// Which claims are checked. Each is true unless the operator switched it off.
@@ -130,7 +110,7 @@ pub struct TokenSettings {
     /// A file that holds it.
     pub file: Option<PathBuf>,
     /// A command that prints it.
-    pub command: Option<Secret>,
+    pub command: Option<CommandLine>,
 }
 
 /// Reads the section as far as it is usable: `None` when something is missing or wrong, which `reader` then knows.
@@ -149,7 +129,7 @@ pub(crate) fn read(
         reader.read(&setting::OAUTH2_JWKS_CACHE_TTL, |raw| parse::duration(raw, SECOND, LONGEST_KEY_CACHE));
     let jwks_stale_for = reader
         .read(&setting::OAUTH2_JWKS_STALE_FOR, |raw| parse::duration(raw, Duration::ZERO, LONGEST_KEY_CACHE));
-    let client = read_client(reader);
+    let client = client::read(reader);
     let validate = Validate {
         exp: reader.read(&setting::OAUTH2_VALIDATE_EXP, parse::boolean).unwrap_or(true),
         aud: reader.read(&setting::OAUTH2_VALIDATE_AUD, parse::boolean).unwrap_or(true),
@@ -160,7 +140,7 @@ pub(crate) fn read(
     let token = TokenSettings {
         token: reader.read(&setting::OAUTH2_TOKEN, parse::text).map(Secret::new),
         file: reader.read(&setting::OAUTH2_TOKEN_FILE, parse::text).map(PathBuf::from),
-        command: reader.read(&setting::OAUTH2_TOKEN_COMMAND, parse::text).map(Secret::new),
+        command: reader.read(&setting::OAUTH2_TOKEN_COMMAND, command),
     };
     let debug = reader.read(&setting::OAUTH2_DEBUG, parse::boolean);
     let tables =
@@ -175,8 +155,10 @@ pub(crate) fn read(
     if !reader.problems.is_empty() {
         return None;
     }
+    let issuers = if keys_alone { Vec::new() } else { issuers? };
     Some(AuthConfig {
-        issuers: if keys_alone { Vec::new() } else { issuers? },
+        client_issuer: client_issuer(&issuers, reader.is_given(&setting::OAUTH2_ISSUER_URL)),
+        issuers,
         api_keys,
         jwks_cache_ttl: jwks_cache_ttl?,
         jwks_stale_for: jwks_stale_for?,
@@ -187,6 +169,22 @@ pub(crate) fn read(
         token,
         debug: debug?,
     })
+}
+
+/// Where the one client is registered: at the issuer it introspects at, else at that of the top level, else at the only one.
+/// Its secret is for nobody else.
+fn client_issuer(issuers: &[IssuerConfig], has_top: bool) -> Option<usize> {
+    let introspects = issuers.iter().position(|issuer| issuer.introspection_url.is_some());
+    introspects.or((issuers.len() == 1 || (has_top && !issuers.is_empty())).then_some(0))
+}
+
+/// A program and its arguments: text, split as a shell would, or a list.
+fn command(raw: &Raw) -> Result<CommandLine, Invalid> {
+    let parsed = match raw {
+        Raw::List(items) => CommandLine::from_words(items.clone()),
+        other => parse::text(other)?.parse(),
+    };
+    parsed.map_err(|error: InvalidCommandLine| Invalid::new(error.to_string()).hint(error.hint()))
 }
 
 /// An endpoint's URL.
@@ -203,46 +201,6 @@ pub(crate) fn scopes(raw: &Raw) -> Result<ScopeSet, Invalid> {
     };
     let scopes = ScopeSet::parse(&text).map_err(|error| Invalid::new(format!("is not usable: {error}")))?;
     if scopes.is_empty() { Err(Invalid::new("names no scope")) } else { Ok(scopes) }
-}
-
-fn read_client(reader: &mut Reader<'_>) -> Option<Client> {
-    let id = reader.read(&setting::OAUTH2_CLIENT_ID, parse::text);
-    let secret = reader.read(&setting::OAUTH2_CLIENT_SECRET, parse::text).map(Secret::new);
-    if secret.is_some() {
-        reader.require(
-            Place::Top,
-            &setting::OAUTH2_CLIENT_ID,
-            "M4_OAUTH2_CLIENT_SECRET is given: set the client ID it belongs to",
-        );
-    }
-    let key_file = reader.read(&setting::OAUTH2_CLIENT_KEY_FILE, parse::text).map(PathBuf::from);
-    let method = reader.read(&setting::OAUTH2_CLIENT_AUTH, client_auth_method);
-    if reader.is_given(&setting::OAUTH2_INTROSPECTION_URL) || method == Some(ClientAuthMethod::PrivateKeyJwt)
-    {
-        reader.require(
-            Place::Top,
-            &setting::OAUTH2_CLIENT_ID,
-            "set this server's own client ID at the issuer",
-        );
-        let (credential, hint) = match method {
-            Some(ClientAuthMethod::PrivateKeyJwt) => {
-                (&setting::OAUTH2_CLIENT_KEY_FILE, "name the file of the client's private key")
-            }
-            _ => (&setting::OAUTH2_CLIENT_SECRET, "set the client's secret, or use private_key_jwt"),
-        };
-        reader.require(Place::Top, credential, hint);
-    }
-    Some(Client { id: id?, secret, key_file, method: method? })
-}
-
-pub(super) fn client_auth_method(raw: &Raw) -> Result<ClientAuthMethod, Invalid> {
-    match parse::text(raw)?.to_ascii_lowercase().as_str() {
-        "client_secret_basic" => Ok(ClientAuthMethod::Basic),
-        "client_secret_post" => Ok(ClientAuthMethod::Post),
-        "private_key_jwt" => Ok(ClientAuthMethod::PrivateKeyJwt),
-        _ => Err(Invalid::new("is no way to authenticate")
-            .hint("use client_secret_basic, client_secret_post or private_key_jwt")),
-    }
 }
 
 fn tool_limits(raw: &Raw) -> Result<ToolLimits, Invalid> {

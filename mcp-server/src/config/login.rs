@@ -8,7 +8,8 @@ use auth_core::oauth::url::SecureUrl;
 use auth_core::scope::ScopeSet;
 use auth_core::secret::Secret;
 
-use super::auth::{self, ClientAuthMethod};
+use super::auth;
+use super::client::{self, ClientAuthMethod};
 use super::layers::Raw;
 use super::parse::{self, Invalid};
 use super::reader::{Place, Reader};
@@ -91,7 +92,7 @@ fn client(reader: &mut Reader<'_>) -> Option<ClientAuth> {
 }
 
 fn secret_method(raw: &Raw) -> Result<ClientAuthMethod, Invalid> {
-    match auth::client_auth_method(raw)? {
+    match client::method(raw)? {
         ClientAuthMethod::PrivateKeyJwt => Err(Invalid::new("is no way to present a secret")
             .hint("use client_secret_basic or client_secret_post")),
         by_secret => Ok(by_secret),

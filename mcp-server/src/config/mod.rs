@@ -21,6 +21,7 @@
 pub mod api_keys;
 pub mod auth;
 pub mod backend;
+pub mod client;
 mod file;
 pub mod http;
 pub mod issuers;

@@ -109,6 +109,12 @@ settings! {
         "A private key (PKCS #8 PEM) this server authenticates with instead of a secret.";
     OAUTH2_CLIENT_AUTH = "oauth2.client_auth", "M4_OAUTH2_CLIENT_AUTH", Some("client_secret_basic"), false,
         "How this server authenticates: `client_secret_basic`, `client_secret_post` or `private_key_jwt`.";
+    OAUTH2_CLIENT_SCOPE = "oauth2.client_scope", "M4_OAUTH2_CLIENT_SCOPE", None, false,
+        "The scopes this server asks for when it gets a token for itself; those that every call needs unless given.";
+    OAUTH2_CLIENT_AUDIENCE = "oauth2.client_audience", "M4_OAUTH2_CLIENT_AUDIENCE", None, false,
+        "The `audience` parameter of that request; not sent unless given.";
+    OAUTH2_CLIENT_RESOURCE = "oauth2.client_resource", "M4_OAUTH2_CLIENT_RESOURCE", None, false,
+        "The `resource` parameter of that request (RFC 8707); not sent unless given.";
     OAUTH2_VALIDATE_EXP = "oauth2.validate_exp", "M4_OAUTH2_VALIDATE_EXP", Some("true"), false,
         "Whether expired tokens are refused.";
     OAUTH2_VALIDATE_AUD = "oauth2.validate_aud", "M4_OAUTH2_VALIDATE_AUD", Some("true"), false,

@@ -347,3 +347,27 @@ const MISTAKES: &[(&str, &str)] = &[
 
 mod api_keys;
 mod issuers;
+
+#[test]
+fn a_token_command_is_words_or_a_list_and_is_never_shown() {
+    for (key, usable) in [
+        ("'get-token --for \"M4 api\"'", true),
+        ("['get-token', '--for', 'M4 api']", true),
+        ("'get-token \"s3cr3t'", false),
+        ("[]", false),
+    ] {
+        let config = with_file(&format!("[oauth2]\ntoken_command = {key}\n"), &COMPLETE);
+        assert_eq!(matches!(config.auth, AuthSetting::Enabled(_)), usable, "{key}");
+        let shown = config.shown().iter().find(|shown| shown.setting.key == "oauth2.token_command").unwrap();
+        assert!(!format!("{shown:?} {:?}", config.auth).contains("s3cr3t"));
+    }
+}
+
+#[test]
+fn what_a_client_asks_for_needs_a_client() {
+    let asks = [("M4_OAUTH2_CLIENT_SCOPE", "a b")];
+    assert_eq!(errors(&complete_and(&asks)).problems()[0].place, "M4_OAUTH2_CLIENT_ID");
+    let client = enabled(complete_and(&[asks[0], ("M4_OAUTH2_CLIENT_ID", "m4")])).client.unwrap();
+    assert_eq!(client.scope.as_ref().unwrap().joined(), "a b");
+    assert!(!client.method_is_chosen && !client.has_credential());
+}

@@ -40,20 +40,35 @@ pub trait Exchange: fmt::Debug + Send + Sync {
     fn post(&self, url: &SecureUrl, form: &AuthenticatedForm) -> Result<Answer, TokenError>;
 }
 
+/// Who gets documents too, such as an issuer's metadata.
+pub trait Network: Exchange {
+    /// GETs what lies at this URL; `None` when no whole answer came in time.
+    fn get(&self, url: &Url) -> Option<Answer>;
+}
+
 /// HTTP: `https`, or `http` on this machine; no redirect is followed, and ten seconds are enough for all of it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Http;
 
 impl Exchange for Http {
     fn post(&self, url: &SecureUrl, form: &AuthenticatedForm) -> Result<Answer, TokenError> {
-        // A runtime of its own: the server's may be shutting down while a refresh token is being spent.
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| {
-            tracing::warn!(target: "m4::login", %error, "no thread for a request to the issuer");
-            TokenError::Unreachable
-        })?;
-        runtime.block_on(post(url, form))
+        send_blocking(&LoginRequest::PostForm { url: url.url(), form }).ok_or(TokenError::Unreachable)
     }
+}
+
+impl Network for Http {
+    fn get(&self, url: &Url) -> Option<Answer> {
+        send_blocking(&LoginRequest::Get(url))
+    }
+}
+
+fn send_blocking(request: &LoginRequest<'_>) -> Option<Answer> {
+    // A runtime of its own: the server's may be shutting down while a refresh token is being spent.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.inspect_err(
+        |error| tracing::warn!(target: "m4::login", %error, "no thread for a request to the issuer"),
+    );
+    runtime.ok()?.block_on(send(request))
 }
 
 /// POSTs a form, once, and to no other place than this.
@@ -155,7 +170,10 @@ mod tests {
             let (mut stream, _) = listener.accept().unwrap();
             let mut seen = Vec::new();
             let mut chunk = [0; 4096];
-            while !(seen.ends_with(b"token=r") || seen.starts_with(b"GET") && seen.ends_with(b"\r\n\r\n")) {
+            let is_whole = |seen: &[u8]| {
+                seen.ends_with(b"token=r") || (seen.starts_with(b"GET") && seen.ends_with(b"\r\n\r\n"))
+            };
+            while !is_whole(&seen) {
                 match stream.read(&mut chunk).unwrap() {
                     0 => break,
                     length => seen.extend_from_slice(&chunk[..length]),

@@ -24,7 +24,7 @@ pub(super) fn read(path: &Path) -> Result<Secret, CredentialError> {
         return Err(CredentialError::NotAFile(path.to_owned()));
     }
     let mut text = String::new();
-    file.take(LARGEST + 1).read_to_string(&mut text).map_err(|source| {
+    file.take(LARGEST as u64 + 1).read_to_string(&mut text).map_err(|source| {
         if source.kind() == ErrorKind::InvalidData {
             CredentialError::NotAToken(path.to_owned())
         } else {
@@ -32,22 +32,39 @@ pub(super) fn read(path: &Path) -> Result<Secret, CredentialError> {
         }
     })?;
     let text = Secret::new(text);
-    if text.expose().len() as u64 > LARGEST {
+    if text.expose().len() > LARGEST {
         return Err(CredentialError::TooLarge { path: path.to_owned(), limit: LARGEST });
     }
+    token_in(text.expose()).map_err(|problem| match problem {
+        NoToken::Empty => CredentialError::Empty(path.to_owned()),
+        NoToken::Several => CredentialError::NotAToken(path.to_owned()),
+    })
+}
+
+/// The one token that a text holds, without what stands around it.
+pub(super) fn token_in(text: &str) -> Result<Secret, NoToken> {
     // Editors on Windows put a mark in front and everybody's put a newline behind.
-    let token = text.expose().trim_start_matches('\u{feff}').trim();
+    let token = text.trim_start_matches('\u{feff}').trim();
     if token.is_empty() {
-        return Err(CredentialError::Empty(path.to_owned()));
+        Err(NoToken::Empty)
+    } else if token.chars().any(char::is_control) {
+        Err(NoToken::Several)
+    } else {
+        Ok(Secret::new(token))
     }
-    if token.chars().any(char::is_control) {
-        return Err(CredentialError::NotAToken(path.to_owned()));
-    }
-    Ok(Secret::new(token))
+}
+
+/// Why a text is not one token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NoToken {
+    /// Nothing but white space.
+    Empty,
+    /// More than one line, or bytes that no token holds.
+    Several,
 }
 
 /// Twice what any header that a token has to fit in can hold.
-const LARGEST: u64 = 64 * 1024;
+pub(super) const LARGEST: usize = 64 * 1024;
 
 #[cfg(test)]
 mod tests {

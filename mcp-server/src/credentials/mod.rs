@@ -1,21 +1,28 @@
 //! The caller's own token on stdio and in the terminal.
 //!
 //! Over HTTP every request brings its token; a process that speaks stdio, and `m4 query`, take theirs from the settings. The
-//! first that is set counts: the token itself, a file, a command. Where none is set, the login that `m4 login` stored counts.
+//! first that is set counts: the token itself, a file, a command. Where none is set, the login that `m4 login` stored counts;
+//! where nobody logged in, the client of the settings gets a token for itself.
 
+mod client_credentials;
+pub mod command;
 pub mod exchange;
 mod file;
 pub mod logout;
 pub mod probe;
 pub mod refresh;
+mod renewal;
 pub mod store;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use auth_core::oauth::client::stored_token::{SessionKey, StoredSession};
+use auth_core::oauth::client::stored_token::SessionKey;
 use auth_core::secret::Secret;
 
+use self::client_credentials::ClientCredentials;
+pub use self::client_credentials::ClientCredentialsError;
+use self::command::{CommandError, TokenCommand};
 use self::refresh::{Login, LoginError};
 use self::store::FileStore;
 use crate::config::setting::{self, Setting};
@@ -28,79 +35,125 @@ pub struct TokenSource(Source);
 
 #[derive(Debug)]
 enum Source {
-    None,
     Fixed(Secret),
     File(PathBuf),
-    Command,
-    Login(Arc<Login>),
+    Command(Arc<TokenCommand>),
+    Stored(Arc<Stored>),
+}
+
+/// What counts where no setting gives a token.
+#[derive(Debug)]
+struct Stored {
+    login: Option<Login>,
+    client: Option<ClientCredentials>,
 }
 
 impl TokenSource {
-    /// The source the settings name: `auth` is the part of `config` that says so.
+    /// The source the settings name: `auth` is the part of `config` that says so. Asks nobody for anything yet.
     pub fn from_config(auth: &AuthConfig, config: &Config) -> Self {
+        Self::with(auth, config, ClientCredentials::from_config(auth, config))
+    }
+
+    /// The same without the client of the settings, for those who must not make an issuer give out a token.
+    pub fn without_client(auth: &AuthConfig, config: &Config) -> Self {
+        Self::with(auth, config, None)
+    }
+
+    fn with(auth: &AuthConfig, config: &Config, client: Option<ClientCredentials>) -> Self {
         let settings = &auth.token;
         Self(if let Some(token) = &settings.token {
             Source::Fixed(token.clone())
         } else if let Some(path) = &settings.file {
             Source::File(path.clone())
-        } else if settings.command.is_some() {
-            Source::Command
-        } else if let Some(store) = FileStore::configured(config).filter(|_| auth.admits_tokens()) {
-            let login = Login::new(store, config.login.profile.clone(), login_keys(auth));
-            Source::Login(Arc::new(login))
+        } else if let Some(line) = &settings.command {
+            Source::Command(Arc::new(TokenCommand::new(line.clone())))
         } else {
-            Source::None
+            let store = FileStore::configured(config).filter(|_| auth.admits_tokens());
+            let login = |store| Login::new(store, config.login.profile.clone(), login_keys(auth));
+            Source::Stored(Arc::new(Stored { login: store.map(login), client }))
         })
     }
 
     /// The token as it is now, `Bearer ` prefix and all; `None` when there is none.
     ///
     /// A file is read on every call, so a new token, or a new login, counts from the next call on. It is small and local, so
-    /// this blocks for microseconds. A login that is due is renewed first, on a thread where that takes no call's time
+    /// this blocks for microseconds. A token that is due is renewed first, on a thread where that takes no call's time
     /// but its own, and to its end even when this future is dropped.
     pub async fn token(&self) -> Result<Option<Secret>, CredentialError> {
-        let Source::Login(login) = &self.0 else { return self.token_now() };
-        let login = login.clone();
-        match tokio::task::spawn_blocking(move || login.current()).await {
-            Ok(session) => Ok(authorization(session?.as_ref())),
-            Err(_) => Err(CredentialError::Stopped),
-        }
+        let outcome = match &self.0 {
+            Source::Fixed(_) | Source::File(_) => return self.token_now(),
+            Source::Command(command) => {
+                let command = command.clone();
+                tokio::task::spawn_blocking(move || Ok(Some(command.current()?))).await
+            }
+            Source::Stored(stored) => {
+                let stored = stored.clone();
+                tokio::task::spawn_blocking(move || stored.current()).await
+            }
+        };
+        outcome.unwrap_or(Err(CredentialError::Stopped))
     }
 
-    /// The same for programs without a runtime; blocks while a login is renewed.
+    /// The same for programs without a runtime; blocks while a token is renewed.
     pub fn token_now(&self) -> Result<Option<Secret>, CredentialError> {
         match &self.0 {
-            Source::None => Ok(None),
             Source::Fixed(token) => Ok(Some(token.clone())),
             Source::File(path) => file::read(path).map(Some),
-            Source::Command => Err(CredentialError::CommandUnsupported),
-            Source::Login(login) => Ok(authorization(login.current()?.as_ref())),
+            Source::Command(command) => Ok(Some(command.current()?)),
+            Source::Stored(stored) => stored.current(),
         }
     }
-}
 
-impl TokenSource {
     /// The setting that gives the token, or says where it is; `None` where no setting does.
     pub const fn setting(&self) -> Option<&'static Setting> {
         match &self.0 {
             Source::Fixed(_) => Some(&setting::OAUTH2_TOKEN),
             Source::File(_) => Some(&setting::OAUTH2_TOKEN_FILE),
-            Source::Command => Some(&setting::OAUTH2_TOKEN_COMMAND),
-            Source::Login(_) | Source::None => None,
+            Source::Command(_) => Some(&setting::OAUTH2_TOKEN_COMMAND),
+            Source::Stored(_) => None,
         }
     }
 
     /// The stored login that gives the token, where no setting does.
     pub fn login(&self) -> Option<&Login> {
         match &self.0 {
-            Source::Login(login) => Some(login),
-            _ => None,
+            Source::Stored(stored) => stored.login.as_ref(),
+            Source::Fixed(_) | Source::File(_) | Source::Command(_) => None,
+        }
+    }
+
+    /// The ID of the client that gets a token for itself, where no setting gives one and nobody is logged in.
+    pub fn client_id(&self) -> Option<&str> {
+        match &self.0 {
+            Source::Stored(stored) => stored.client.as_ref().map(ClientCredentials::client_id),
+            Source::Fixed(_) | Source::File(_) | Source::Command(_) => None,
+        }
+    }
+
+    /// Where the token comes from, as far as the settings say, for an operator: nobody is asked for it.
+    pub fn described(&self) -> &'static str {
+        match &self.0 {
+            Source::Fixed(_) => "M4_OAUTH2_TOKEN",
+            Source::File(_) => "M4_OAUTH2_TOKEN_FILE",
+            Source::Command(_) => "M4_OAUTH2_TOKEN_COMMAND",
+            Source::Stored(stored) if stored.client.is_some() => {
+                "a stored login if there is one, else the client of M4_OAUTH2_CLIENT_ID"
+            }
+            Source::Stored(_) => "a stored login, if there is one",
         }
     }
 }
 
-fn authorization(session: Option<&StoredSession>) -> Option<Secret> {
-    session.map(StoredSession::authorization)
+impl Stored {
+    /// A login that cannot be used is an error, not a reason to act as somebody else.
+    fn current(&self) -> Result<Option<Secret>, CredentialError> {
+        if let Some(login) = &self.login
+            && let Some(session) = login.current()?
+        {
+            return Ok(Some(session.authorization()));
+        }
+        Ok(self.client.as_ref().map(ClientCredentials::current).transpose()?)
+    }
 }
 
 /// The logins whose tokens the gate may admit: of its issuers in their order, those for one of its audiences first.
@@ -135,7 +188,7 @@ pub enum CredentialError {
         /// The file.
         path: PathBuf,
         /// The most bytes a token file may hold.
-        limit: u64,
+        limit: usize,
     },
     /// The file holds nothing but white space.
     #[error("the token file {} is empty", .0.display())]
@@ -143,12 +196,15 @@ pub enum CredentialError {
     /// The file holds more than one line, or bytes that no token holds.
     #[error("the token file {} does not hold one token", .0.display())]
     NotAToken(PathBuf),
-    /// Only `M4_OAUTH2_TOKEN_COMMAND` is set.
-    #[error("M4_OAUTH2_TOKEN_COMMAND is not supported yet")]
-    CommandUnsupported,
+    /// The command gave none.
+    #[error(transparent)]
+    Command(#[from] CommandError),
     /// The stored login cannot be used.
     #[error(transparent)]
     Login(#[from] LoginError),
+    /// The issuer gave this program's own client none.
+    #[error(transparent)]
+    Client(#[from] ClientCredentialsError),
     /// The process is ending.
     #[error("the program is ending")]
     Stopped,
@@ -156,15 +212,16 @@ pub enum CredentialError {
 
 impl CredentialError {
     /// What is wrong, for a caller who may not learn local paths.
-    pub(crate) const fn for_callers(&self) -> &'static str {
+    pub(crate) fn for_callers(&self) -> &'static str {
         match self {
             Self::Unreadable { .. } => "the token file cannot be read",
             Self::NotAFile(_) => "the token file is not a regular file",
             Self::TooLarge { .. } => "the token file is too large",
             Self::Empty(_) => "the token file is empty",
             Self::NotAToken(_) => "the token file does not hold one token",
-            Self::CommandUnsupported => "M4_OAUTH2_TOKEN_COMMAND is not supported yet",
+            Self::Command(error) => error.for_callers(),
             Self::Login(error) => error.for_callers(),
+            Self::Client(error) => error.for_callers(),
             Self::Stopped => "the server is ending",
         }
     }
@@ -180,10 +237,9 @@ impl Explain for CredentialError {
                 "the file must hold the access token alone; is M4_OAUTH2_TOKEN_FILE the right path?"
             }
             Self::Empty(_) => "write a fresh access token to that file",
-            Self::CommandUnsupported => {
-                "run the command yourself and set M4_OAUTH2_TOKEN, or let it write to M4_OAUTH2_TOKEN_FILE"
-            }
+            Self::Command(error) => return error.hint(),
             Self::Login(error) => return error.hint(),
+            Self::Client(error) => return error.hint(),
             Self::Stopped => return None,
         };
         Some(hint.to_owned())
@@ -226,8 +282,15 @@ mod tests {
     }
 
     #[test]
-    fn a_command_alone_is_an_error_not_an_absent_token() {
-        let error = source(&[("M4_OAUTH2_TOKEN_COMMAND", "print-token")]).token_now().unwrap_err();
-        assert!(matches!(error, CredentialError::CommandUnsupported));
+    fn a_login_and_then_the_client_count_where_no_setting_gives_a_token() {
+        let client = [("M4_OAUTH2_CLIENT_ID", "m4"), ("M4_OAUTH2_CLIENT_SECRET", "s")];
+        assert!(source(&client).described().ends_with("else the client of M4_OAUTH2_CLIENT_ID"));
+        assert_eq!(source(&client[..1]).described(), "a stored login, if there is one");
+        for (name, value) in
+            [("M4_OAUTH2_TOKEN", "t"), ("M4_OAUTH2_TOKEN_FILE", "f"), ("M4_OAUTH2_TOKEN_COMMAND", "c")]
+        {
+            let source = source(&[client[0], client[1], (name, value)]);
+            assert_eq!(source.described(), name);
+        }
     }
 }

@@ -2,21 +2,18 @@
 
 use std::sync::Arc;
 
-use auth_core::algorithm::Algorithm;
 use auth_core::authenticator::Authenticator;
 use auth_core::jwks::{FetchFailed, KeyLifecycle, KeySet, LifecycleSettings};
 use auth_core::limit::{DEFAULT_CAPACITY, RateLimit, RateLimiter};
-use auth_core::oauth::client_auth::ClientAuth;
-use auth_core::oauth::client_key::ClientKey;
 use auth_core::policy::Policy;
-use auth_core::secret::Secret;
 
 use super::IssuerDriver;
 use super::clock::Clock;
 use super::driver::{KeyDriver, KeySource as _};
 use super::introspection::{IntrospectionClient, IntrospectionSettings};
 use super::jwks_fetch::HttpKeySource;
-use crate::config::auth::{self, Client, ClientAuthMethod, RateLimitStore};
+use crate::client_auth;
+use crate::config::auth::{self, RateLimitStore};
 use crate::config::{AuthConfig, IssuerConfig};
 
 /// What keeps this version from protecting data as configured, in words that name settings and no values.
@@ -78,38 +75,10 @@ fn introspection(
 ) -> Result<Option<IntrospectionClient>, String> {
     let Some(endpoint) = &issuer.introspection_url else { return Ok(None) };
     let client = auth.client.as_ref().ok_or("M4_OAUTH2_CLIENT_ID is not set")?;
-    let settings = IntrospectionSettings::new(endpoint.clone(), client_auth(client, issuer)?);
+    let settings =
+        IntrospectionSettings::new(endpoint.clone(), client_auth::of(client, client.method, &issuer.issuer)?);
     let client = IntrospectionClient::new(&settings, policy(auth, issuer), move || clock.now());
     client.map(Some).map_err(|_| NO_CERTIFICATES.to_owned())
-}
-
-fn client_auth(client: &Client, issuer: &IssuerConfig) -> Result<ClientAuth, String> {
-    let client_id = client.id.clone();
-    let secret = || client.secret.clone().ok_or_else(|| "M4_OAUTH2_CLIENT_SECRET is not set".to_owned());
-    Ok(match client.method {
-        ClientAuthMethod::Basic => ClientAuth::Basic { client_id, secret: secret()? },
-        ClientAuthMethod::Post => ClientAuth::Post { client_id, secret: secret()? },
-        ClientAuthMethod::PrivateKeyJwt => ClientAuth::PrivateKeyJwt {
-            client_id,
-            audience: issuer.issuer.as_str().to_owned(),
-            signer: Arc::new(client_key(client)?),
-        },
-    })
-}
-
-/// The client's key, for the first algorithm it can be used with.
-fn client_key(client: &Client) -> Result<ClientKey, String> {
-    let path = client.key_file.as_ref().ok_or("M4_OAUTH2_CLIENT_KEY_FILE is not set")?;
-    let pem = std::fs::read_to_string(path).map_err(|error| {
-        tracing::error!(target: "m4::config", path = %path.display(), %error, "the client's key cannot be read");
-        "the file that M4_OAUTH2_CLIENT_KEY_FILE names cannot be read".to_owned()
-    })?;
-    let pem = Secret::new(pem);
-    let usable = |algorithm| ClientKey::from_pem(&pem, algorithm, None).ok();
-    Algorithm::ALL
-        .into_iter()
-        .find_map(usable)
-        .ok_or_else(|| "the file that M4_OAUTH2_CLIENT_KEY_FILE names holds no usable private key".to_owned())
 }
 
 const NO_CERTIFICATES: &str = "this machine's trusted certificates cannot be loaded";

@@ -11,10 +11,14 @@ use serde_json::json;
 use url::form_urlencoded;
 
 use super::client::authenticate;
+use super::scripted;
 use super::state::State;
 use super::token::TokenSpec;
 
 pub(crate) async fn token(Shared(state): Shared<Arc<State>>, headers: HeaderMap, body: Bytes) -> Response {
+    if let Some(answer) = scripted::answer(&state, &headers, &body) {
+        return answer;
+    }
     match Grant::parse(&state, &headers, &body) {
         Ok(grant) => {
             let spec = TokenSpec::new()

@@ -16,6 +16,7 @@ mod keys;
 mod refresh;
 mod revoke;
 mod routes;
+mod scripted;
 mod state;
 mod token;
 
@@ -32,6 +33,7 @@ pub use forge::Forgery;
 pub use keys::KeyKind;
 pub use refresh::Refreshes;
 pub use revoke::Revoked;
+pub use scripted::TokenRequest;
 pub use state::{Counters, Endpoint, Fault, OVERSIZE_BYTES, OldKeys};
 pub use token::{DEFAULT_SUBJECT, MintRequest, TokenSpec};
 

@@ -12,6 +12,7 @@ use super::forge::{Materials, forge, sign};
 use super::keys::{KeyKind, SigningKey};
 use super::refresh::{RefreshTokens, Refreshes};
 use super::revoke::Revocations;
+use super::scripted::TokenRequest;
 use super::token::{Defaults, TokenSpec, random_id};
 use crate::ambient;
 
@@ -97,6 +98,9 @@ struct Changing {
     /// The `jti` of every client assertion that was accepted.
     assertions: BTreeSet<String>,
     refresh_tokens: RefreshTokens,
+    /// What the token endpoint answers to anything.
+    token_answer: Option<(u16, Value)>,
+    token_requests: Vec<TokenRequest>,
 }
 
 impl State {
@@ -117,6 +121,8 @@ impl State {
             opaque: BTreeMap::new(),
             assertions: BTreeSet::new(),
             refresh_tokens: RefreshTokens::default(),
+            token_answer: None,
+            token_requests: Vec::new(),
         };
         Self { origin, defaults, client, revocations: Revocations::default(), changing: Mutex::new(changing) }
     }
@@ -237,6 +243,21 @@ impl State {
 
     pub(crate) fn refreshes(&self) -> Refreshes {
         self.changing().refresh_tokens.refreshes()
+    }
+
+    pub(crate) fn set_token_answer(&self, answer: Option<(u16, Value)>) {
+        self.changing().token_answer = answer;
+    }
+
+    /// Keeps a request; gives what it is to be answered with, unless the endpoint is to answer itself.
+    pub(crate) fn token_answer(&self, request: TokenRequest) -> Option<(u16, Value)> {
+        let mut changing = self.changing();
+        changing.token_requests.push(request);
+        changing.token_answer.clone()
+    }
+
+    pub(crate) fn token_requests(&self) -> Vec<TokenRequest> {
+        self.changing().token_requests.clone()
     }
 
     pub(crate) fn set_fault(&self, endpoint: Endpoint, fault: Option<Fault>) {

@@ -22,6 +22,8 @@ pub enum Grant<'a> {
     ClientCredentials {
         /// The scopes; an empty set leaves them to the server.
         scope: &'a ScopeSet,
+        /// The `audience` parameter, which some servers (Auth0) have instead of `resource`.
+        audience: Option<&'a str>,
     },
     /// A device code that a person is confirming elsewhere.
     DeviceCode {
@@ -52,7 +54,9 @@ impl Grant<'_> {
             Self::RefreshToken { refresh_token, .. } => {
                 fields.push(("refresh_token", refresh_token.expose()));
             }
-            Self::ClientCredentials { .. } => {}
+            Self::ClientCredentials { audience, .. } => {
+                fields.extend(audience.map(|audience| ("audience", audience)));
+            }
             Self::DeviceCode { device_code } => fields.push(("device_code", device_code.expose())),
         }
         fields.extend(joined.as_deref().map(|scope| ("scope", scope)));
@@ -73,7 +77,7 @@ impl Grant<'_> {
     const fn scope(&self) -> Option<&ScopeSet> {
         match self {
             Self::RefreshToken { scope, .. } => *scope,
-            Self::ClientCredentials { scope } => Some(scope),
+            Self::ClientCredentials { scope, .. } => Some(scope),
             Self::AuthorizationCode(_) | Self::DeviceCode { .. } => None,
         }
     }
@@ -150,12 +154,19 @@ mod tests {
             "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code&device_code=d&client_id=m4"
         );
         let auth = ClientAuth::Basic { client_id: "m4".into(), secret: Secret::new("s") };
-        let grant = Grant::ClientCredentials { scope: &ScopeSet::default() };
-        let form = grant.form(RESOURCE, &auth, &TIMES).unwrap();
+        let form = |scope: &str, audience, resource| {
+            let scope = &ScopeSet::parse(scope).unwrap();
+            let form = Grant::ClientCredentials { scope, audience }.form(resource, &auth, &TIMES).unwrap();
+            assert!(form.authorization.is_some());
+            form.body.expose().to_owned()
+        };
         assert_eq!(
-            form.body.expose(),
+            form("", None, RESOURCE),
             "grant_type=client_credentials&resource=https%3A%2F%2Fm.example%2Fmcp"
         );
-        assert!(form.authorization.is_some());
+        assert_eq!(
+            form("b a", Some("m4-api"), None),
+            "grant_type=client_credentials&audience=m4-api&scope=a+b"
+        );
     }
 }

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::Value;
 use url::form_urlencoded;
+use zeroize::Zeroizing;
 
 use super::redirect::ProviderError;
 use crate::json;
@@ -186,7 +189,16 @@ fn repeats_a_secret(text: &str, sent: &AuthenticatedForm) -> bool {
     let in_body = in_body.filter(|(name, _)| SECRETS.contains(&name.as_ref()));
     // Shorter ones are words of any sentence.
     let repeats = |secret: &str| secret.len() >= 4 && text.contains(secret);
-    in_header.is_some_and(repeats) || in_body.into_iter().any(|(_, value)| repeats(&value))
+    in_header.is_some_and(|encoded| {
+        repeats(encoded) || basic_secret(encoded).is_some_and(|secret| repeats(&secret))
+    }) || in_body.into_iter().any(|(_, value)| repeats(&value))
+}
+
+/// The client secret in HTTP Basic credentials, as the server reads it (RFC 6749 §2.3.1).
+fn basic_secret(encoded: &str) -> Option<Zeroizing<String>> {
+    let pair = Zeroizing::new(String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?);
+    let (_, secret) = pair.split_once(':')?;
+    form_urlencoded::parse(secret.as_bytes()).next().map(|(secret, _)| Zeroizing::new(secret.into_owned()))
 }
 
 /// Tokens are `VSCHAR` (RFC 6749 appendix A.12); a blank would end them in a header.
@@ -321,7 +333,7 @@ mod tests {
 
     #[test]
     fn an_error_text_that_repeats_a_secret_is_not_quoted() {
-        for text in ["token r3fr/sh is unknown", "header bTQ6czNjcjN0", "r3fr/sh"] {
+        for text in ["token r3fr/sh is unknown", "header bTQ6czNjcjN0", "r3fr/sh", "wrong secret s3cr3t"] {
             let error = with(json!({ "error": "invalid_grant", "error_description": text })).unwrap_err();
             assert_eq!(error.to_string(), "the authorization server refused: `invalid_grant`");
             assert_eq!(with(json!({ "error": text })).unwrap_err().code(), Some("unnamed"));

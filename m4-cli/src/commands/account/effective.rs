@@ -29,6 +29,11 @@ pub(super) enum TokenOrigin {
         /// Whose.
         profile: String,
     },
+    /// The client of the settings gets one for itself.
+    Client {
+        /// Its ID.
+        client_id: String,
+    },
     /// There is none.
     Nowhere,
 }
@@ -41,12 +46,16 @@ impl TokenOrigin {
             let set_by = shown.map(|shown| shown.origin.to_string()).unwrap_or_default();
             return Ok(Self::Setting { key: setting.key, set_by });
         }
-        let Some(login) = source.login() else { return Ok(Self::Nowhere) };
-        Ok(login.stored()?.map_or(Self::Nowhere, |session| Self::Login {
-            issuer: session.issuer.as_str().to_owned(),
-            resource: session.resource,
-            profile: login.profile().to_string(),
-        }))
+        if let Some(login) = source.login()
+            && let Some(session) = login.stored()?
+        {
+            return Ok(Self::Login {
+                issuer: session.issuer.as_str().to_owned(),
+                resource: session.resource,
+                profile: login.profile().to_string(),
+            });
+        }
+        Ok(source.client_id().map_or(Self::Nowhere, |id| Self::Client { client_id: id.to_owned() }))
     }
 }
 
@@ -57,6 +66,7 @@ impl fmt::Display for TokenOrigin {
             Self::Login { issuer, profile, .. } => {
                 write!(f, "the login at {} (profile {profile})", visible(issuer))
             }
+            Self::Client { client_id } => write!(f, "the client {}, for itself", visible(client_id)),
             Self::Nowhere => f.write_str("none"),
         }
     }

@@ -7,7 +7,7 @@ use auth_core::explain::{IssuerKeys, Verdict, explain};
 use auth_core::oauth::client::stored_token::StoredSession;
 use auth_core::scope::Access;
 use auth_core::time::UnixTime;
-use mcp_server::config::{AuthConfig, AuthSetting};
+use mcp_server::config::{AuthConfig, AuthSetting, setting};
 use mcp_server::credentials::TokenSource;
 use mcp_server::credentials::store::{Profile, SessionStore as _};
 use mcp_server::env::Environment;
@@ -140,6 +140,11 @@ fn in_effect(account: &Account, auth: &AuthConfig) -> TokenReport {
     let stored = source.login().and_then(|login| login.stored().ok().flatten());
     let report = match (&origin, stored) {
         (TokenOrigin::Nowhere, _) => TokenReport::failed(&NotLoggedIn),
+        (TokenOrigin::Client { .. }, _) => TokenReport::usable("it is asked for at its first use"),
+        // A command may ask anybody for anything.
+        (TokenOrigin::Setting { key, .. }, _) if *key == setting::OAUTH2_TOKEN_COMMAND.key => {
+            TokenReport::usable("the command is run at its first use")
+        }
         (_, Some(session)) => of_login(&session, auth, account.now),
         _ => match source.token_now() {
             Ok(Some(token)) => judged(token.expose(), auth, account.now),

@@ -23,7 +23,7 @@ pub(super) fn run(args: &CheckArgs, config: &Config, rules: &Rules<'_>, printer:
             Some(token)
         }
         TokenArg::Piped(token) => Some(token),
-        TokenArg::Configured => rules.own_token()?,
+        TokenArg::Configured => rules.own_token(args.offline)?,
     };
     let text = token.as_ref().map_or("", Secret::expose);
     if rules.is_api_key(text) {

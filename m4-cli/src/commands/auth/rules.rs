@@ -58,9 +58,14 @@ impl<'a> Rules<'a> {
         Ok(Fetched { outcome, at: self.now() })
     }
 
-    /// The token of whoever runs this, from where the configuration says.
-    pub(super) fn own_token(&self) -> Result<Option<Secret>, Failure> {
-        Ok(TokenSource::from_config(self.auth, self.config).token_now()?)
+    /// The token of whoever runs this, from where the configuration says; `offline`, no issuer is made to give one out.
+    pub(super) fn own_token(&self, offline: bool) -> Result<Option<Secret>, Failure> {
+        let source = if offline {
+            TokenSource::without_client(self.auth, self.config)
+        } else {
+            TokenSource::from_config(self.auth, self.config)
+        };
+        Ok(source.token_now()?)
     }
 
     /// Whether the gate takes this text for an API key, whatever is in it.

@@ -11,11 +11,17 @@ use super::finding::Finding;
 /// Nothing to look at unless OAuth2 is enabled.
 pub(super) fn check(config: &Config) -> Vec<Finding> {
     let AuthSetting::Enabled(auth) = &config.auth else { return Vec::new() };
-    let mut findings = vec![match TokenSource::from_config(auth, config).token_now() {
-        Ok(Some(_)) => Finding::ok("token", "an access token or API key is configured"),
+    let source = TokenSource::from_config(auth, config);
+    let mut findings = vec![match source.token_now() {
+        Ok(Some(_)) => {
+            Finding::ok("token", format!("an access token or API key comes from {}", source.described()))
+        }
         Ok(None) => Finding::warn("token", "no access token is configured")
             .because("calls on stdio and `m4 query` are refused without one")
-            .mend("set M4_OAUTH2_TOKEN_FILE to a file that holds the token, or M4_OAUTH2_TOKEN to the token"),
+            .mend(
+                "set M4_OAUTH2_TOKEN_FILE to a file that holds the token, or M4_OAUTH2_TOKEN to the token; a program \
+                 without a person gets its own with M4_OAUTH2_CLIENT_ID and M4_OAUTH2_CLIENT_SECRET",
+            ),
         Err(error) => {
             let finding = Finding::fail("token", error.to_string());
             let finding = match std::error::Error::source(&error) {
@@ -75,6 +81,8 @@ mod tests {
         assert_eq!(statuses(&[("M4_OAUTH2_TOKEN", "t")]), [Status::Ok]);
         assert_eq!(statuses(&[]), [Status::Warn]);
         assert_eq!(statuses(&[("M4_OAUTH2_TOKEN_FILE", "/does/not/exist")]), [Status::Fail]);
+        assert_eq!(statuses(&[("M4_OAUTH2_TOKEN_COMMAND", "echo t")]), [Status::Ok]);
+        assert_eq!(statuses(&[("M4_OAUTH2_TOKEN_COMMAND", "false")]), [Status::Fail]);
     }
 
     #[test]

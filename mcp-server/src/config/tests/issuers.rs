@@ -182,3 +182,25 @@ fn what_holds_for_each_issuer_is_shown_with_where_it_comes_from() {
     let per_issuer = config.shown().iter().filter(|shown| shown.place != Place::Top).count();
     assert_eq!(per_issuer, 2 * super::super::issuers::SETTINGS.len());
 }
+
+#[test]
+fn the_client_is_one_issuers_and_its_secret_is_for_no_other() {
+    let (a, b) = (
+        "[[oauth2.issuers]]\nissuer_url = 'https://a.example'\n",
+        "[[oauth2.issuers]]\nissuer_url = 'https://b.example'\n",
+    );
+    let introspects = "introspection_url = 'https://b.example/introspect'\n";
+    let top = "issuer_url = 'https://top.example'\n";
+    for (tables, expected) in [
+        (a.to_owned(), Some("https://a.example")),
+        (format!("{a}{b}"), None),
+        (format!("{a}{b}{introspects}"), Some("https://b.example")),
+        (format!("{top}{a}{b}"), Some("https://top.example")),
+        (format!("{top}{a}{b}{introspects}"), Some("https://b.example")),
+    ] {
+        let client = "client_id = 'm4'\nclient_secret = 's'\n";
+        let auth = enabled(file(&format!("{client}{tables}")));
+        let found = auth.client_issuer.map(|place| auth.issuers[place].issuer.as_str());
+        assert_eq!(found, expected, "{tables}");
+    }
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 use auth_core::introspection::{
     AnswerError, AnswerRules, Introspection, IntrospectionFailed, MAX_ANSWER_BYTES, request_form,
 };
-use auth_core::oauth::client_auth::{AssertionTimes, AuthenticatedForm, ClientAuth, SigningFailed};
+use auth_core::oauth::client_auth::{AuthenticatedForm, ClientAuth, SigningFailed};
 use auth_core::oauth::url::SecureUrl;
 use auth_core::policy::Policy;
 use auth_core::secret::Secret;
@@ -15,6 +15,7 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Client, StatusCode, redirect};
 
 use super::{AnswerSource, IntrospectionSettings};
+use crate::client_auth;
 
 /// One issuer's introspection endpoint.
 #[derive(Debug)]
@@ -46,10 +47,8 @@ impl Endpoint {
     }
 
     async fn exchange(&self, token: Secret, wall: UnixTime) -> Result<Introspection, IntrospectionFailed> {
-        let jti = unique_id()?;
-        let expires_at = wall.saturating_add(ASSERTION_SECONDS);
-        let times = AssertionTimes { jti: &jti, issued_at: wall, expires_at };
-        let form = request_form(&token, &self.auth, &times)?;
+        let assertion = client_auth::Assertion::now(wall)?;
+        let form = request_form(&token, &self.auth, &assertion.times())?;
         let body = self.post(form).await?;
         let rules = AnswerRules { policy: &self.policy, require_audience: self.require_audience };
         Ok(Introspection::parse(&body, &rules)?)
@@ -97,16 +96,6 @@ impl AnswerSource for Endpoint {
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Long enough for the way there and a clock that is a little off.
-const ASSERTION_SECONDS: i64 = 60;
-
-/// 128 random bits as text, for `jti`.
-fn unique_id() -> Result<String, SigningFailed> {
-    let mut bytes = [0; 16];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| SigningFailed)?;
-    Ok(format!("{:032x}", u128::from_ne_bytes(bytes)))
-}
 
 /// The operator's log gets the details, which name the endpoint and nothing that was sent; callers learn which of the
 /// two it was.

@@ -171,12 +171,9 @@ impl StoredSession {
         }
     }
 
-    /// When the access token is due for renewal: five minutes before it expires, or once two thirds of a lifetime under
-    /// fifteen minutes are over. `None` when it does not say when it expires.
+    /// When the access token is due for renewal, see [`refresh_at`]. `None` when it does not say when it expires.
     pub fn refresh_at(&self) -> Option<UnixTime> {
-        let expires_at = self.expires_at?;
-        let lifetime = expires_at.seconds_since(self.issued_at).max(0);
-        Some(expires_at.saturating_add(-(lifetime / 3).min(EARLY_SECONDS)))
+        self.expires_at.map(|expires_at| refresh_at(self.issued_at, expires_at))
     }
 
     /// Whether it is due.
@@ -220,6 +217,13 @@ impl fmt::Debug for StoredSession {
             .field("expires_at", &self.expires_at)
             .finish_non_exhaustive()
     }
+}
+
+/// When a token is due for renewal: five minutes before it expires, or once two thirds of a lifetime under fifteen minutes
+/// are over.
+pub fn refresh_at(issued_at: UnixTime, expires_at: UnixTime) -> UnixTime {
+    let lifetime = expires_at.seconds_since(issued_at).max(0);
+    expires_at.saturating_add(-(lifetime / 3).min(EARLY_SECONDS))
 }
 
 /// When tokens issued `now` expire.
