@@ -10,7 +10,7 @@ fn c18_whatever_the_token_endpoint_does_no_code_gets_out_and_nothing_is_stored()
         (Fault::Redirect, "redirect"),
         (Fault::ErrorWith200, "refused: `invalid_grant` (`<b>no</b>`)"),
         (Fault::Oversize, "larger than"),
-        (Fault::Garbage, "is not"),
+        (Fault::Garbage, "holds no tokens"),
         (Fault::Status(500), "status 500"),
         (Fault::Hang, "did not answer"),
     ];
