@@ -12,6 +12,7 @@ pub mod dpop;
 pub mod http;
 pub mod issuer;
 pub mod load;
+pub mod login;
 pub mod sandbox;
 #[cfg(target_os = "linux")]
 pub mod secret_service;
