@@ -5,6 +5,7 @@
 
 pub mod exchange;
 mod file;
+pub mod probe;
 pub mod refresh;
 pub mod store;
 
