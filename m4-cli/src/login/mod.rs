@@ -4,3 +4,4 @@
 //! [`mcp_server::credentials::exchange`].
 
 pub mod driver;
+pub mod session;

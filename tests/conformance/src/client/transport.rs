@@ -1,0 +1,123 @@
+//! rmcp's HTTP client, with the product's answer to a refusal.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+
+use auth_core::oauth::client::www_authenticate::TokenRefusal;
+use futures_util::stream::BoxStream;
+use http::{HeaderName, HeaderValue};
+use m4_cli::login::session::{Attempt, Session, SessionError, Source};
+use reqwest::redirect::Policy;
+use rmcp::model::ClientJsonRpcMessage;
+use rmcp::transport::streamable_http_client::{
+    SseError, StreamableHttpClient, StreamableHttpError, StreamableHttpPostResponse,
+};
+use sse_stream::Sse;
+
+/// A client whose every request carries the session's token, once there is one.
+pub(crate) struct Authorized<S> {
+    http: reqwest::Client,
+    session: Arc<Session<S>>,
+}
+
+impl<S> Clone for Authorized<S> {
+    fn clone(&self) -> Self {
+        Self { http: self.http.clone(), session: self.session.clone() }
+    }
+}
+
+impl<S: Source + 'static> Authorized<S> {
+    pub(crate) fn new(session: Session<S>) -> reqwest::Result<Self> {
+        // A redirect would carry the token to wherever it points.
+        let http = reqwest::Client::builder().redirect(Policy::none()).no_proxy().build()?;
+        Ok(Self { http, session: Arc::new(session) })
+    }
+
+    async fn send<T, F>(&self, mut request: impl FnMut(Option<String>) -> F + Send) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>> + Send,
+    {
+        let attempt = |token: Option<auth_core::secret::Secret>| {
+            let answer = request(token.map(|token| token.expose().to_owned()));
+            async { answer.await.map_err(attempted) }
+        };
+        self.session.send(attempt).await.map_err(|error| match error {
+            SessionError::Request(error) => error,
+            no_token => StreamableHttpError::Io(io::Error::other(no_token)),
+        })
+    }
+}
+
+impl<S: Source + 'static> StreamableHttpClient for Authorized<S> {
+    type Error = reqwest::Error;
+
+    async fn post_message(
+        &self,
+        uri: Arc<str>,
+        message: ClientJsonRpcMessage,
+        session_id: Option<Arc<str>>,
+        _auth_header: Option<String>,
+        headers: Headers,
+    ) -> Result<StreamableHttpPostResponse, Error> {
+        self.send(|token| {
+            self.http.post_message(
+                uri.clone(),
+                message.clone(),
+                session_id.clone(),
+                token,
+                headers.clone(),
+            )
+        })
+        .await
+    }
+
+    async fn delete_session(
+        &self,
+        uri: Arc<str>,
+        session_id: Arc<str>,
+        _auth_header: Option<String>,
+        headers: Headers,
+    ) -> Result<(), Error> {
+        self.send(|token| self.http.delete_session(uri.clone(), session_id.clone(), token, headers.clone()))
+            .await
+    }
+
+    async fn get_stream(
+        &self,
+        uri: Arc<str>,
+        session_id: Option<Arc<str>>,
+        last_event_id: Option<String>,
+        _auth_header: Option<String>,
+        headers: Headers,
+    ) -> Result<BoxStream<'static, Result<Sse, SseError>>, Error> {
+        self.send(|token| {
+            self.http.get_stream(
+                uri.clone(),
+                session_id.clone(),
+                last_event_id.clone(),
+                token,
+                headers.clone(),
+            )
+        })
+        .await
+    }
+}
+
+/// rmcp keeps the first challenge of an answer.
+fn attempted(error: Error) -> Attempt<Error> {
+    let refusal = match &error {
+        StreamableHttpError::AuthRequired(refused) => {
+            TokenRefusal::find(401, [refused.www_authenticate_header.as_str()])
+        }
+        StreamableHttpError::InsufficientScope(refused) => {
+            TokenRefusal::find(403, [refused.www_authenticate_header.as_str()])
+        }
+        _ => None,
+    };
+    refusal.map_or(Attempt::Failed(error), Attempt::Refused)
+}
+
+type Error = StreamableHttpError<reqwest::Error>;
+type Headers = HashMap<HeaderName, HeaderValue>;
