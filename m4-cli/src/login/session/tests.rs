@@ -115,7 +115,10 @@ impl Source for Issuer {
         let scope = scope.map(ScopeSet::joined);
         self.asked.push((challenge.is_some(), scope));
         let number = self.asked.len();
-        self.granting.get(number - 1).map(|scope| login(&format!("token-{number}"), scope)).ok_or(NoRandomness)
+        self.granting
+            .get(number - 1)
+            .map(|scope| login(&format!("token-{number}"), scope))
+            .ok_or(NoRandomness)
     }
 }
 

@@ -24,8 +24,8 @@ pub(crate) struct Context {
     pub(crate) resource: ResourceUrl,
     /// The calls that a scenario names; without any, every tool is called once.
     pub(crate) tool_calls: Vec<ToolCall>,
+    pub(crate) version: ProtocolVersion,
     scenario: String,
-    version: ProtocolVersion,
     given: Given,
 }
 

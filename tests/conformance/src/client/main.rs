@@ -66,7 +66,8 @@ async fn talk<S: Source + 'static>(context: &Context, tokens: S) -> Result<(), F
     let config = StreamableHttpClientTransportConfig::with_uri(context.resource.as_str());
     let client = Authorized::new(Session::new(tokens, None))?;
     let transport = StreamableHttpClientTransport::with_client(client, config);
-    let service = Answering.serve_with_lifecycle(transport, context.lifecycle()).await?;
+    let service = Answering { version: context.version.clone() };
+    let service = service.serve_with_lifecycle(transport, context.lifecycle()).await?;
     exercise::everything(&service, &context.tool_calls).await?;
     service.cancel().await?;
     Ok(())

@@ -1,9 +1,13 @@
 //! rmcp's HTTP client, with the product's answer to a refusal.
+//!
+//! A server of a handshake's days asks its questions on a stream of the session, which rmcp opens while it sends requests.
+//! The suite's server loses what it asks before that, so that requests wait here until the stream is open or refused.
 
 use std::collections::HashMap;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use auth_core::oauth::client::www_authenticate::TokenRefusal;
 use futures_util::stream::BoxStream;
@@ -15,24 +19,32 @@ use rmcp::transport::streamable_http_client::{
     SseError, StreamableHttpClient, StreamableHttpError, StreamableHttpPostResponse,
 };
 use sse_stream::Sse;
+use tokio::sync::watch;
 
 /// A client whose every request carries the session's token, once there is one.
 pub(crate) struct Authorized<S> {
     http: reqwest::Client,
     session: Arc<Session<S>>,
+    /// Whether the session's stream was asked for, and answered.
+    stream: watch::Sender<bool>,
 }
 
 impl<S> Clone for Authorized<S> {
     fn clone(&self) -> Self {
-        Self { http: self.http.clone(), session: self.session.clone() }
+        Self { http: self.http.clone(), session: self.session.clone(), stream: self.stream.clone() }
     }
 }
 
 impl<S: Source + 'static> Authorized<S> {
     pub(crate) fn new(session: Session<S>) -> reqwest::Result<Self> {
-        // A redirect would carry the token to wherever it points.
-        let http = reqwest::Client::builder().redirect(Policy::none()).no_proxy().build()?;
-        Ok(Self { http, session: Arc::new(session) })
+        let http = reqwest::Client::builder()
+            // A redirect would carry the token to wherever it points.
+            .redirect(Policy::none())
+            .no_proxy()
+            // A login on a busy machine takes as long as Node keeps a connection open.
+            .pool_max_idle_per_host(0)
+            .build()?;
+        Ok(Self { http, session: Arc::new(session), stream: watch::Sender::new(false) })
     }
 
     async fn send<T, F>(&self, mut request: impl FnMut(Option<String>) -> F + Send) -> Result<T, Error>
@@ -61,14 +73,13 @@ impl<S: Source + 'static> StreamableHttpClient for Authorized<S> {
         _auth_header: Option<String>,
         headers: Headers,
     ) -> Result<StreamableHttpPostResponse, Error> {
+        if session_id.is_some() && matches!(message, ClientJsonRpcMessage::Request(_)) {
+            let mut stream = self.stream.subscribe();
+            // Without the stream the request is sent all the same, and the suite says what was missing.
+            let _ = tokio::time::timeout(STREAM_TIMEOUT, stream.wait_for(|answered| *answered)).await;
+        }
         self.send(|token| {
-            self.http.post_message(
-                uri.clone(),
-                message.clone(),
-                session_id.clone(),
-                token,
-                headers.clone(),
-            )
+            self.http.post_message(uri.clone(), message.clone(), session_id.clone(), token, headers.clone())
         })
         .await
     }
@@ -92,7 +103,7 @@ impl<S: Source + 'static> StreamableHttpClient for Authorized<S> {
         _auth_header: Option<String>,
         headers: Headers,
     ) -> Result<BoxStream<'static, Result<Sse, SseError>>, Error> {
-        self.send(|token| {
+        let request = |token| {
             self.http.get_stream(
                 uri.clone(),
                 session_id.clone(),
@@ -100,8 +111,10 @@ impl<S: Source + 'static> StreamableHttpClient for Authorized<S> {
                 token,
                 headers.clone(),
             )
-        })
-        .await
+        };
+        let answer = self.send(request).await;
+        self.stream.send_replace(true);
+        answer
     }
 }
 
@@ -118,6 +131,8 @@ fn attempted(error: Error) -> Attempt<Error> {
     };
     refusal.map_or(Attempt::Failed(error), Attempt::Refused)
 }
+
+const STREAM_TIMEOUT: Duration = Duration::from_secs(10);
 
 type Error = StreamableHttpError<reqwest::Error>;
 type Headers = HashMap<HeaderName, HeaderValue>;
