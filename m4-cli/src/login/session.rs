@@ -167,7 +167,7 @@ impl<U: User> Source for Browser<U> {
 #[derive(Debug)]
 pub enum Attempt<E> {
     /// Another token would help.
-    Refused(TokenRefusal),
+    Refused(Box<TokenRefusal>),
     /// It would not.
     Failed(E),
 }

@@ -154,7 +154,7 @@ fn refused(status: u16) -> impl Future<Output = Result<(), Attempt<NoRandomness>
 
 fn refusal(status: u16) -> Result<(), Attempt<NoRandomness>> {
     let field = r#"Bearer error="insufficient_scope", scope="write""#;
-    Err(Attempt::Refused(TokenRefusal::find(status, [field]).unwrap()))
+    Err(Attempt::Refused(Box::new(TokenRefusal::find(status, [field]).unwrap())))
 }
 
 fn login(token: &str, scope: &str) -> StoredSession {

@@ -129,7 +129,7 @@ fn attempted(error: Error) -> Attempt<Error> {
         }
         _ => None,
     };
-    refusal.map_or(Attempt::Failed(error), Attempt::Refused)
+    refusal.map_or(Attempt::Failed(error), |refusal| Attempt::Refused(Box::new(refusal)))
 }
 
 const STREAM_TIMEOUT: Duration = Duration::from_secs(10);
