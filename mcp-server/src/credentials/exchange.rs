@@ -155,7 +155,7 @@ mod tests {
             let (mut stream, _) = listener.accept().unwrap();
             let mut seen = Vec::new();
             let mut chunk = [0; 4096];
-            while !seen.ends_with(b"token=r") && !(seen.starts_with(b"GET") && seen.ends_with(b"\r\n\r\n")) {
+            while !(seen.ends_with(b"token=r") || seen.starts_with(b"GET") && seen.ends_with(b"\r\n\r\n")) {
                 match stream.read(&mut chunk).unwrap() {
                     0 => break,
                     length => seen.extend_from_slice(&chunk[..length]),
