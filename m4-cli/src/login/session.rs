@@ -4,7 +4,6 @@
 use std::future::Future;
 
 use auth_core::oauth::client::login::{LoginSettings, LoginTarget};
-use auth_core::oauth::client::registration::ClientIdUrl;
 use auth_core::oauth::client::scopes::{StepUp, StepUpError};
 use auth_core::oauth::client::stored_token::StoredSession;
 use auth_core::oauth::client::www_authenticate::{TokenChallenge, TokenRefusal};
@@ -137,9 +136,7 @@ impl<U> Browser<U> {
     }
 
     fn remember(&mut self, session: &StoredSession) {
-        let client_id = session.client.client_id();
-        let document = self.settings.client_document.as_ref().map(ClientIdUrl::as_str);
-        if self.settings.client.is_some() || document == Some(client_id) {
+        if session.registered_redirect.as_ref() != Some(&self.settings.redirect_uri) {
             return;
         }
         let key = session.key();

@@ -6,12 +6,12 @@ use std::task::Poll;
 
 use auth_core::oauth::client::authorization::RedirectUri;
 use auth_core::oauth::client::resource_metadata::{ResourceRule, ResourceUrl};
-use auth_core::oauth::client_auth::ClientAuth;
 
 use super::*;
 
 const ISSUER: &str = "https://as.example";
 const MCP: &str = "https://m.example/mcp";
+const CALLBACK: &str = "http://127.0.0.1:8088/callback";
 
 #[tokio::test]
 async fn c02_c15_a_401_leads_to_a_login_and_the_request_is_sent_again_with_its_token() {
@@ -67,7 +67,7 @@ async fn what_is_no_matter_of_tokens_is_the_callers() {
 }
 
 #[test]
-fn c12_what_was_registered_is_used_again_and_a_configured_client_is_not_remembered() {
+fn c12_what_was_registered_is_used_again_and_nothing_else_is_remembered() {
     let mut browser = Browser::new(settings(), ());
     let challenge = TokenChallenge { error: Some("invalid_token".into()), ..TokenChallenge::default() };
     let next = |browser: &Browser<()>, scope: Option<&ScopeSet>| {
@@ -85,9 +85,11 @@ fn c12_what_was_registered_is_used_again_and_a_configured_client_is_not_remember
     let scope = ScopeSet::parse("a b").unwrap();
     assert_eq!(next(&browser, Some(&scope)).scope, Some(scope));
 
-    let client = Some(ClientAuth::Public { client_id: "mine".into() });
-    let mut browser = Browser::new(LoginSettings { client, ..settings() }, ());
-    browser.remember(&login("token", "a"));
+    let mut browser = Browser::new(settings(), ());
+    let other = RedirectUri::parse("http://127.0.0.1:9099/callback").ok();
+    for registered_redirect in [None, other] {
+        browser.remember(&StoredSession { registered_redirect, ..login("token", "a") });
+    }
     assert!(browser.settings.registered.is_empty());
 }
 
@@ -160,6 +162,7 @@ fn refusal(status: u16) -> Result<(), Attempt<NoRandomness>> {
 fn login(token: &str, scope: &str) -> StoredSession {
     let text = serde_json::json!({
         "version": 1, "issuer": ISSUER, "resource": MCP, "client_id": "registered",
+        "registered_redirect_uri": CALLBACK,
         "token_endpoint": format!("{ISSUER}/token"), "token_type": "Bearer", "access_token": token,
         "scope": scope, "issued_at": "2026-11-21T11:00:00Z",
     });
@@ -178,7 +181,7 @@ fn settings() -> LoginSettings {
         registered: Vec::new(),
         client_document: None,
         client_name: "M4".into(),
-        redirect_uri: RedirectUri::parse("http://127.0.0.1:8088/callback").unwrap(),
+        redirect_uri: RedirectUri::parse(CALLBACK).unwrap(),
         scope: None,
         resource_parameter: true,
         vouch_for_pkce: false,
