@@ -30,7 +30,7 @@ enum Command {
     Issuer(issuer::ServeArgs),
     /// Prints a token minted by a running mock issuer.
     Token(issuer::TokenArgs),
-    /// Runs the official MCP conformance suite against our fixtures and against `m4-mcp-server`.
+    /// Runs the official MCP conformance suite against our fixtures, `m4-mcp-server` and our client.
     Conformance(LibraryArgs),
     /// Runs real MCP clients against `m4-mcp-server` over HTTP, with a real issuer, and rotates its keys under load.
     Interop(interop::InteropArgs),

@@ -10,3 +10,4 @@ pub mod loopback;
 pub mod page;
 pub mod person;
 pub mod plan;
+pub mod session;

@@ -1,5 +1,6 @@
-//! The official MCP conformance suite, against our fixtures and against the product.
+//! The official MCP conformance suite, against our fixtures and the product, and against our client.
 
+mod client;
 mod results;
 mod servers;
 
@@ -11,7 +12,7 @@ use crate::build;
 use crate::failure::{Failure, Outcome, print, say};
 use crate::node::{Node, Package};
 use crate::workspace::{Profile, Workspace, status};
-use results::Results;
+use results::{Results, Side};
 use servers::{Issuer, Server};
 
 /// Runs everything that can be run here, prints what was found, and fails when a check failed.
@@ -46,6 +47,11 @@ pub(crate) fn run(workspace: &Workspace, library: LibraryArgs) -> Outcome {
     for (revision, scenarios) in PRODUCT {
         failed.extend(suite.scenarios(revision, scenarios, &product)?);
     }
+    drop(product);
+
+    for run in &client::RUNS {
+        failed.extend(suite.client(run, &build::binary(&binaries, client::PROGRAM))?);
+    }
     if failed.is_empty() {
         return Ok(());
     }
@@ -72,7 +78,7 @@ impl Suite {
             .arg(&output);
         // What the suite prints is the table below, at length.
         let passed = self.logged(&mut command, &output.join("suite.log"))?;
-        let results = results::read(&output)?;
+        let results = results::read(&output, Side::Server)?;
         let title = format!("{} {revision}", server.name);
         let untried = results.0.values().any(|scenario| !scenario.untried.is_empty());
         let complete = passed && !untried && results.0.len() >= FEWEST_SCENARIOS;
@@ -90,7 +96,7 @@ impl Suite {
             // Its exit code counts the untried as failed.
             self.logged(&mut command, &output.join(format!("{scenario}.log")))?;
         }
-        let results = results::read(&output)?;
+        let results = results::read(&output, Side::Server)?;
         let complete =
             scenarios.iter().all(|name| results.0.get(*name).is_some_and(|found| found.passed > 0));
         let title = format!("{} {revision}", server.name);

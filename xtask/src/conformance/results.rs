@@ -1,4 +1,6 @@
-//! What the suite found, read from the files that it leaves: `<output>/server-<scenario>-<time>/checks.json`.
+//! What the suite found, read from the files that it leaves: `<output>/server-<scenario>-<time>/checks.json` about a
+//! server, `<output>/<scenario>-<time>/checks.json` about a client and beside it what the client wrote to stderr. A
+//! scenario's name may hold a slash.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -20,27 +22,50 @@ pub(super) struct Scenario {
     pub(super) untried: Vec<String>,
     /// Recommendations (SHOULD) that were not followed.
     pub(super) warnings: Vec<String>,
+    /// What the client wrote to stderr.
+    pub(super) said: String,
 }
 
 /// All scenarios of a run by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Results(pub(super) BTreeMap<String, Scenario>);
 
+/// Whom the suite tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    Server,
+    Client,
+}
+
 /// Reads the results of all scenarios below this folder.
-pub(super) fn read(folder: &Path) -> Outcome<Results> {
-    let io = |error: std::io::Error| Failure::io("read the suite's results", &error);
+pub(super) fn read(folder: &Path, side: Side) -> Outcome<Results> {
     let mut results = Results::default();
+    read_into(&mut results, folder, "", side)?;
+    Ok(results)
+}
+
+fn read_into(results: &mut Results, folder: &Path, group: &str, side: Side) -> Outcome {
+    let io = |error: std::io::Error| Failure::io("read the suite's results", &error);
     for entry in fs::read_dir(folder).map_err(io)? {
         let entry = entry.map_err(io)?;
-        let name = entry.file_name();
-        let Some(scenario) = name.to_str().and_then(scenario_of) else { continue };
-        let text = fs::read(entry.path().join("checks.json")).map_err(io)?;
+        let (name, path) = (entry.file_name(), entry.path());
+        let Some(name) = name.to_str().filter(|_| path.is_dir()) else { continue };
+        let Some(scenario) = scenario_of(name, side) else {
+            read_into(results, &path, &format!("{group}{name}/"), side)?;
+            continue;
+        };
+        let text = fs::read(path.join("checks.json")).map_err(io)?;
         let checks: Vec<Value> = serde_json::from_slice(&text).map_err(|error| {
             Failure::new(format!("the results of {scenario} are not as expected: {error}"), NEW_FORMAT)
         })?;
-        results.0.insert(scenario.to_owned(), Scenario::of(&checks));
+        let said = match side {
+            Side::Server => String::new(),
+            Side::Client => fs::read_to_string(path.join("stderr.txt")).map_err(io)?.trim().to_owned(),
+        };
+        let scenario = format!("{group}{scenario}");
+        results.0.insert(scenario, Scenario { said, ..Scenario::of(&checks) });
     }
-    Ok(results)
+    Ok(())
 }
 
 impl Results {
@@ -57,7 +82,7 @@ impl Results {
         let width = self.0.keys().map(String::len).max().unwrap_or(0).max("scenario".len());
         let mut table = format!("  {:width$}  passed  failed  untried\n", "scenario");
         for (name, scenario) in &self.0 {
-            let Scenario { passed, failures, untried, warnings } = scenario;
+            let Scenario { passed, failures, untried, warnings, said: _ } = scenario;
             let (failed, left_out) = (failures.len(), untried.len());
             let _ = writeln!(table, "  {name:width$}  {passed:6}  {failed:6}  {left_out:7}");
             for (what, lines) in [("FAILED", failures), ("untried", untried), ("warning", warnings)] {
@@ -90,8 +115,11 @@ impl Scenario {
 }
 
 /// `server-tools-list-2026-11-21T14-36-16-687Z` is of `tools-list`.
-fn scenario_of(folder: &str) -> Option<&str> {
-    let rest = folder.strip_prefix("server-")?;
+fn scenario_of(folder: &str, side: Side) -> Option<&str> {
+    let rest = match side {
+        Side::Server => folder.strip_prefix("server-")?,
+        Side::Client => folder,
+    };
     let (name, time) = rest.split_at_checked(rest.len().checked_sub(TIME.len())?)?;
     let alike = time
         .bytes()
@@ -125,12 +153,15 @@ mod tests {
 
     #[test]
     fn a_folder_names_its_scenario() {
-        assert_eq!(scenario_of("server-tools-list-2026-11-21T14-36-16-687Z"), Some("tools-list"));
-        assert_eq!(scenario_of("server-server-stateless-2026-11-21T14-36-16-687Z"), Some("server-stateless"));
+        let of = |folder| scenario_of(folder, Side::Server);
+        assert_eq!(of("server-tools-list-2026-11-21T14-36-16-687Z"), Some("tools-list"));
+        assert_eq!(of("server-server-stateless-2026-11-21T14-36-16-687Z"), Some("server-stateless"));
+        let client = "dpop-nonce-2026-11-21T14-36-16-687Z";
+        assert_eq!(scenario_of(client, Side::Client), Some("dpop-nonce"));
         for other in
             ["tools-list-2026-11-21T14-36-16-687Z", "server-tools-list", "server-2026-11-21T14-36-16-687Z"]
         {
-            assert_eq!(scenario_of(other), None, "{other}");
+            assert_eq!(of(other), None, "{other}");
         }
     }
 
@@ -140,8 +171,16 @@ mod tests {
         let place = folder.path().join("server-ping-2026-11-21T14-36-16-687Z");
         fs::create_dir_all(&place).unwrap();
         fs::write(place.join("checks.json"), r#"[{ "id": "ping", "status": "SUCCESS" }]"#).unwrap();
-        let results = read(folder.path()).unwrap();
+        fs::write(folder.path().join("suite.log"), "").unwrap();
+        let results = read(folder.path(), Side::Server).unwrap();
         assert_eq!((results.passed(), results.failed()), (1, 0));
         assert!(results.table().contains("ping"));
+
+        let place = folder.path().join("auth").join("dpop-2026-11-21T14-36-16-687Z");
+        fs::create_dir_all(&place).unwrap();
+        fs::write(place.join("checks.json"), "[]").unwrap();
+        fs::write(place.join("stderr.txt"), "error: no\n").unwrap();
+        let results = read(&folder.path().join("auth"), Side::Client).unwrap();
+        assert_eq!(results.0["dpop"].said, "error: no");
     }
 }

@@ -35,44 +35,70 @@ pub fn with_offline_access(scopes: ScopeSet, server: &AuthorizationServer) -> Sc
     scopes
 }
 
-/// Asking again for more, for one resource and one operation, and not for ever.
+/// The logins of one operation at one resource: asking for a token, then for more scopes, and not for ever.
 #[derive(Debug, Clone)]
 pub struct StepUp {
     scopes: ScopeSet,
+    /// What the last login of this operation brought.
+    granted: Option<ScopeSet>,
     tries: u32,
 }
 
 impl StepUp {
-    /// Starts from the scopes of the login so far: what was asked for and what was granted.
+    /// Starts from the scopes of the token that the operation begins with, if it has one.
     pub const fn new(scopes: ScopeSet) -> Self {
-        Self { scopes, tries: 0 }
+        Self { scopes, granted: None, tries: 0 }
+    }
+
+    /// Takes a refusal of the token itself, or of having none. What to ask for is up to [`first_request`].
+    pub const fn unauthenticated(&mut self) -> Result<(), StepUpError> {
+        if self.tries >= MOST_TRIES {
+            return Err(StepUpError::Unauthenticated);
+        }
+        self.tries += 1;
+        Ok(())
     }
 
     /// Takes an `insufficient_scope` challenge. Answers with the scopes to log in with, the old ones among them so that
-    /// nothing is lost, or with an error after [`MOST_TRIES`].
+    /// nothing is lost, or with an error after [`MOST_TRIES`] logins, and at once where the last login was granted all
+    /// that is missing: another would bring no other token.
     pub fn challenged(&mut self, challenge: &TokenChallenge) -> Result<&ScopeSet, StepUpError> {
+        let needed = challenge.scope.as_ref().ok_or(StepUpError::NamesNoScope)?;
+        if self.granted.as_ref().is_some_and(|granted| needed.without(granted).is_empty()) {
+            return Err(StepUpError::Granted { scopes: needed.clone() });
+        }
         if self.tries >= MOST_TRIES {
             return Err(StepUpError::TooOften { scopes: self.scopes.clone() });
         }
-        let needed = challenge.scope.as_ref().ok_or(StepUpError::NamesNoScope)?;
         self.tries += 1;
         self.scopes.extend(needed);
         Ok(&self.scopes)
     }
 
-    /// The operation went through; a later one has its own tries.
-    pub const fn succeeded(&mut self) {
-        self.tries = 0;
+    /// Takes the scopes of the token that a login brought.
+    pub fn logged_in(&mut self, granted: &ScopeSet) {
+        self.scopes.extend(granted);
+        self.granted = Some(granted.clone());
     }
 }
 
-/// Why more scopes are not asked for.
+/// Why there is no other login for this operation.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum StepUpError {
-    /// They were, and it did not help.
+    /// No token is good enough.
+    #[error("the server refuses the tokens of {MOST_TRIES} logins")]
+    Unauthenticated,
+    /// More scopes were asked for, and it did not help.
     #[error("the server wants more scopes than {MOST_TRIES} logins gave it: {scopes}")]
     TooOften {
         /// What was asked for last.
+        scopes: ScopeSet,
+    },
+    /// The server and its issuer do not agree.
+    #[error("the server wants scopes that the login just gave it: {scopes}")]
+    Granted {
+        /// What it wants.
         scopes: ScopeSet,
     },
     /// The server does not say which.
@@ -80,7 +106,19 @@ pub enum StepUpError {
     NamesNoScope,
 }
 
-/// Logins for one operation.
+impl StepUpError {
+    /// What to do about it.
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            Self::TooOften { .. } => "ask whoever runs the server for these scopes",
+            Self::Unauthenticated | Self::Granted { .. } | Self::NamesNoScope => {
+                "tell whoever runs the server"
+            }
+        }
+    }
+}
+
+/// Logins for one operation, the one that it may begin with included.
 pub const MOST_TRIES: u32 = 3;
 
 /// OpenID Connect Core §11.
@@ -143,10 +181,32 @@ mod tests {
         assert_eq!(step_up.challenged(&challenge("c")), Ok(&set("a b c")));
         let error = step_up.challenged(&challenge("d")).unwrap_err();
         assert_eq!(error, StepUpError::TooOften { scopes: set("a b c") });
-        step_up.succeeded();
-        assert_eq!(step_up.challenged(&challenge("d")), Ok(&set("a b c d")));
+        assert_eq!(step_up.unauthenticated(), Err(StepUpError::Unauthenticated));
         let error = step_up.challenged(&TokenChallenge::default()).unwrap_err();
         assert_eq!(error, StepUpError::NamesNoScope);
+    }
+
+    #[test]
+    fn c14_the_login_that_an_operation_begins_with_is_one_of_the_three() {
+        let mut step_up = StepUp::new(ScopeSet::default());
+        assert_eq!(step_up.unauthenticated(), Ok(()));
+        step_up.logged_in(&set("a"));
+        assert_eq!(step_up.challenged(&challenge("b")), Ok(&set("a b")));
+        step_up.logged_in(&set("a"));
+        assert_eq!(step_up.unauthenticated(), Ok(()));
+        assert_eq!(step_up.unauthenticated(), Err(StepUpError::Unauthenticated));
+        let error = step_up.challenged(&challenge("b")).unwrap_err();
+        assert_eq!(error, StepUpError::TooOften { scopes: set("a b") });
+    }
+
+    #[test]
+    fn c14_what_the_last_login_was_granted_is_not_asked_for_again() {
+        let mut step_up = StepUp::new(set("a b"));
+        assert_eq!(step_up.challenged(&challenge("b")), Ok(&set("a b")), "rights may have changed since");
+        step_up.logged_in(&set("a b"));
+        let error = step_up.challenged(&challenge("b")).unwrap_err();
+        assert_eq!(error, StepUpError::Granted { scopes: set("b") });
+        assert_eq!(step_up.challenged(&challenge("b c")), Ok(&set("a b c")));
     }
 
     proptest! {

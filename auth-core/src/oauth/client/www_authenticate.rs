@@ -73,6 +73,27 @@ impl TokenChallenge {
     }
 }
 
+/// An answer that another token would change (RFC 6750 §3.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenRefusal {
+    /// 401: there was no token, or it is of no use.
+    Unauthenticated(Option<TokenChallenge>),
+    /// 403 with `insufficient_scope`.
+    InsufficientScope(TokenChallenge),
+}
+
+impl TokenRefusal {
+    /// Reads an answer's status and all its `WWW-Authenticate` fields. `None` where no login would help.
+    pub fn find<'a>(status: u16, fields: impl IntoIterator<Item = &'a str>) -> Option<Self> {
+        let challenge = TokenChallenge::find(fields);
+        match status {
+            401 => Some(Self::Unauthenticated(challenge)),
+            403 => challenge.filter(TokenChallenge::is_insufficient_scope).map(Self::InsufficientScope),
+            _ => None,
+        }
+    }
+}
+
 /// The challenges of one field value. A challenge that names a parameter twice is ambiguous (RFC 9110 §11.2) and is left
 /// out.
 pub fn parse(field: &str) -> Vec<ReceivedChallenge> {
@@ -215,6 +236,18 @@ mod tests {
         );
         assert_eq!(challenge.scope, ScopeSet::parse("files:read files:write").ok());
         assert_eq!(challenge.error, None);
+    }
+
+    #[test]
+    fn c02_a_401_asks_for_a_token_and_only_insufficient_scope_for_another() {
+        let bearer = |field| TokenChallenge::find([field]);
+        let more = r#"Bearer error="insufficient_scope", scope="a""#;
+        let refused = |status, field| TokenRefusal::find(status, [field]);
+        assert_eq!(refused(401, more), Some(TokenRefusal::Unauthenticated(bearer(more))));
+        assert_eq!(refused(401, "Negotiate"), Some(TokenRefusal::Unauthenticated(None)));
+        assert_eq!(refused(403, more), bearer(more).map(TokenRefusal::InsufficientScope));
+        assert_eq!(refused(403, r#"Bearer error="access_denied""#), None);
+        assert_eq!(refused(400, more), None);
     }
 
     #[test]

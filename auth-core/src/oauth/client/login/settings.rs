@@ -44,7 +44,7 @@ pub enum LoginTarget {
 }
 
 /// How to log in.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct LoginSettings {
     /// Where to begin.
     pub target: LoginTarget,
