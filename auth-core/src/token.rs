@@ -159,8 +159,8 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
-/// The token in the text of a credential: there, of bearable size, and without the scheme's name.
-pub(crate) fn without_scheme(text: &str) -> Result<&str, Rejection> {
+/// The token in the text of a credential: there, of bearable size, and without `Bearer ` in front.
+pub fn without_scheme(text: &str) -> Result<&str, Rejection> {
     let text = strip_bearer(text.trim_ascii());
     if text.is_empty() {
         return Err(Rejection::MissingToken);

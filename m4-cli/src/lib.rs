@@ -9,6 +9,7 @@ pub mod commands;
 pub mod exit_code;
 pub mod failure;
 pub mod files;
+pub mod login;
 pub mod output;
 pub mod programs;
 pub mod settings;

@@ -116,7 +116,7 @@ fn prepared(request: &LoginRequest<'_>, timeout: Duration) -> Option<reqwest::Re
     Some(request.header(ACCEPT, "application/json"))
 }
 
-fn client(url: &Url, timeout: Duration) -> reqwest::ClientBuilder {
+pub(super) fn client(url: &Url, timeout: Duration) -> reqwest::ClientBuilder {
     let builder = Client::builder()
         .user_agent(concat!("m4/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(CONNECT_TIMEOUT)
@@ -135,7 +135,7 @@ fn client(url: &Url, timeout: Duration) -> reqwest::ClientBuilder {
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// For the whole exchange, body included.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,8 @@
 
 pub mod exchange;
 mod file;
+pub mod logout;
+pub mod probe;
 pub mod refresh;
 pub mod store;
 
@@ -16,6 +18,7 @@ use auth_core::secret::Secret;
 
 use self::refresh::{Login, LoginError};
 use self::store::FileStore;
+use crate::config::setting::{self, Setting};
 use crate::config::{AuthConfig, Config};
 use crate::error::Explain;
 
@@ -72,6 +75,26 @@ impl TokenSource {
             Source::File(path) => file::read(path).map(Some),
             Source::Command => Err(CredentialError::CommandUnsupported),
             Source::Login(login) => Ok(authorization(login.current()?.as_ref())),
+        }
+    }
+}
+
+impl TokenSource {
+    /// The setting that gives the token, or says where it is; `None` where no setting does.
+    pub const fn setting(&self) -> Option<&'static Setting> {
+        match &self.0 {
+            Source::Fixed(_) => Some(&setting::OAUTH2_TOKEN),
+            Source::File(_) => Some(&setting::OAUTH2_TOKEN_FILE),
+            Source::Command => Some(&setting::OAUTH2_TOKEN_COMMAND),
+            Source::Login(_) | Source::None => None,
+        }
+    }
+
+    /// The stored login that gives the token, where no setting does.
+    pub fn login(&self) -> Option<&Login> {
+        match &self.0 {
+            Source::Login(login) => Some(login),
+            _ => None,
         }
     }
 }

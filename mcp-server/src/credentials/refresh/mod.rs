@@ -18,7 +18,7 @@ use auth_core::time::{Now, UnixTime};
 
 pub use self::error::LoginError;
 use super::exchange::{Exchange, Http};
-use super::store::{LockedStore, Profile, SessionStore, Sessions, StoreError};
+use super::store::{LockedStore, Profile, SessionStore, Sessions, StoreError, lock_within};
 use crate::gate::clock::Clock;
 
 /// The login of one profile that is good for one of some keys.
@@ -84,8 +84,18 @@ impl Login {
         }
     }
 
+    /// The login as it is stored, due or not; `None` when nobody logged in. Asks no issuer and changes nothing.
+    pub fn stored(&self) -> Result<Option<StoredSession>, StoreError> {
+        self.store.read().map(|sessions| self.find(&sessions).cloned())
+    }
+
+    /// Whose login it is.
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
     fn renewed(&self) -> Result<Option<StoredSession>, LoginError> {
-        let Some(locked) = self.lock()? else { return self.left_to_others() };
+        let Some(locked) = lock_within(&*self.store, self.patience)? else { return self.left_to_others() };
         let now = (self.clock)();
         let mut sessions = locked.read(now.wall)?;
         let Some(session) = self.find(&sessions).cloned() else {
@@ -116,18 +126,6 @@ impl Login {
             }
             Err(error) => self.not_renewed(&*locked, session, error, now).map(Some),
         }
-    }
-
-    /// `None` where somebody else held the lock for too long.
-    fn lock(&self) -> Result<Option<Box<dyn LockedStore + '_>>, StoreError> {
-        // Tried again and again, because a process that is stopped keeps its locks.
-        for _ in 0..=self.patience.as_millis() / LOCK_INTERVAL.as_millis() {
-            if let Some(locked) = self.store.try_lock()? {
-                return Ok(Some(locked));
-            }
-            std::thread::sleep(LOCK_INTERVAL);
-        }
-        Ok(None)
     }
 
     fn left_to_others(&self) -> Result<Option<StoredSession>, LoginError> {
@@ -230,7 +228,6 @@ fn after_failure(
 
 /// Longer than a request of another process can take.
 const PATIENCE: Duration = Duration::from_secs(30);
-const LOCK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Between two attempts while the access token still works.
 const PAUSE: Duration = Duration::from_secs(30);

@@ -6,7 +6,9 @@
 
 mod error;
 mod file;
+mod lock;
 mod profile;
+mod selection;
 mod sessions;
 
 use std::fmt;
@@ -15,7 +17,9 @@ use auth_core::time::UnixTime;
 
 pub use self::error::StoreError;
 pub use self::file::FileStore;
+pub use self::lock::lock_within;
 pub use self::profile::{InvalidProfile, Profile};
+pub use self::selection::Selection;
 pub use self::sessions::Sessions;
 
 /// A place for logins that several processes share.

@@ -15,7 +15,7 @@ use auth_core::secret::Secret;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Profile;
+use super::{Profile, Selection};
 
 /// The logins, at most one for each profile, issuer and resource. Its `Debug` shows no token.
 #[derive(Debug, Clone, Default)]
@@ -52,6 +52,17 @@ impl Sessions {
     pub fn remove(&mut self, profile: &Profile, key: &SessionKey) -> Option<StoredSession> {
         let at = self.logins.iter().position(|(of, session)| of == profile && session.key() == *key)?;
         Some(self.logins.remove(at).1)
+    }
+
+    /// Takes out every login that is meant, and what a newer version wrote about logins of these profiles where the profile is all
+    /// that counts: nobody can tell what else it says. Gives the logins, and how many were not understood.
+    pub fn take(&mut self, which: &Selection) -> (Vec<(Profile, StoredSession)>, usize) {
+        let meant = self.logins.extract_if(.., |(profile, session)| which.matches(profile, session)).collect();
+        let before = self.foreign.len();
+        if which.issuer.is_none() && which.resource.is_none() {
+            self.foreign.retain(|(name, _)| which.profile.as_ref().is_some_and(|of| of.as_str() != name));
+        }
+        (meant, before - self.foreign.len())
     }
 
     /// Where a damaged store was moved to before this was read from what was left of it.
