@@ -150,8 +150,8 @@ async fn give_back(
     let endpoint = session.revocation_endpoint.as_ref().ok_or(RevocationError::NotOffered)?;
     // Read by clients with a private key alone, and their logins are never stored.
     let times = AssertionTimes { jti: "", issued_at: session.issued_at, expires_at: session.issued_at };
-    let form = revocation_form(token, hint, &session.client, &times)
-        .map_err(|_| RevocationError::Unreachable)?;
+    let form =
+        revocation_form(token, hint, &session.client, &times).map_err(|_| RevocationError::Unreachable)?;
     let request = LoginRequest::PostForm { url: endpoint.url(), form: &form };
     let outcome = match timeout_at(deadline, exchange::send(&request)).await {
         Ok(Some(answer)) => revoked(answer.status, &answer.body, &form),

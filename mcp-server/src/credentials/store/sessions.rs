@@ -57,7 +57,8 @@ impl Sessions {
     /// Takes out every login that is meant, and what a newer version wrote about logins of these profiles where the profile is all
     /// that counts: nobody can tell what else it says. Gives the logins, and how many were not understood.
     pub fn take(&mut self, which: &Selection) -> (Vec<(Profile, StoredSession)>, usize) {
-        let meant = self.logins.extract_if(.., |(profile, session)| which.matches(profile, session)).collect();
+        let meant =
+            self.logins.extract_if(.., |(profile, session)| which.matches(profile, session)).collect();
         let before = self.foreign.len();
         if which.issuer.is_none() && which.resource.is_none() {
             self.foreign.retain(|(name, _)| which.profile.as_ref().is_some_and(|of| of.as_str() != name));
