@@ -67,8 +67,9 @@ async function serve() {
     // MCP clients ask for the resource's scopes; many never ask for offline_access.
     issueRefreshToken: (_context, client) => client.grantTypeAllowed('refresh_token'),
     ttl: {
-      AccessToken: lifetime, ClientCredentials: lifetime, AuthorizationCode: 60, IdToken: 300,
-      Interaction: 600, Session: 3600, Grant: 3600, RefreshToken: 3600,
+      AccessToken: (_context, _token, client) => LOGINS[client.clientId]?.lifetime ?? lifetime,
+      ClientCredentials: lifetime, AuthorizationCode: 60, IdToken: 300, Interaction: 600, Session: 3600, Grant: 3600,
+      RefreshToken: 3600, DeviceCode: 600,
     },
     features: {
       // Its login page takes any name and password, so that a script can sign in.
@@ -82,12 +83,12 @@ async function serve() {
         // No default resource: a client that leaves `resource` out gets a token that no server of ours takes.
         defaultResource: () => undefined,
         useGrantedResource: () => true,
-        getResourceServerInfo: (_context, resource, client) => {
+        getResourceServerInfo: (_context, resource) => {
           const alg = resources[resource];
           if (!alg) throw new errors.InvalidTarget();
           return {
-            scope: SCOPE, audience: resource, accessTokenFormat: 'jwt', jwt: { sign: { alg } },
-            accessTokenTTL: LOGINS[client.clientId]?.lifetime ?? lifetime,
+            scope: SCOPE, audience: resource, accessTokenTTL: lifetime, accessTokenFormat: 'jwt',
+            jwt: { sign: { alg } },
           };
         },
       },

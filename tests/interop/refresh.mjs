@@ -51,7 +51,7 @@ await step('8 × 200 renewals', async () => {
 await step('tokens of 3 seconds', async () => {
   const brief = new StoredLogin('brief');
   await brief.begin();
-  const [kept] = [servers];
+  const kept = servers;
   await launch(brief);
   const before = await brief.ledger();
   let calls = 0;
