@@ -89,9 +89,9 @@ export class StoredLogin {
   /// That the store is whole, and nothing was put aside as damaged.
   whole() {
     check(this.stored().refresh_token, 'the store has no refresh token');
-    const others = readdirSync(this.folder).filter((name) => !['tokens.json', 'tokens.lock'].includes(name));
-    // A process that was killed leaves the file it was writing behind; it is not the store.
-    const odd = others.filter((name) => !name.startsWith('.tmp'));
+    // A process that is killed leaves the file it was writing behind, for the next one to replace.
+    const ours = ['tokens.json', 'tokens.json.partial', 'tokens.lock'];
+    const odd = readdirSync(this.folder).filter((name) => !ours.includes(name));
     check(odd.length === 0, `beside the store lies ${odd}`);
   }
 }
