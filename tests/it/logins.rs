@@ -6,43 +6,24 @@ use std::time::{Duration, Instant};
 
 use m4_tests::issuer::{Endpoint, Fault, MockIssuer, Options, Refreshes, TokenSpec};
 use m4_tests::sandbox::Sandbox;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::setup::{COUNT_PATIENTS, DEADLINE, call, issuer, protected, sql, start, with_sample};
+use crate::stored_logins::{LONG_AGO, login, store, stored};
 
 /// OAuth2 on, and no token configured.
 fn without_token(issuer: &MockIssuer) -> Sandbox {
     protected(with_sample(), issuer).without("M4_OAUTH2_TOKEN_FILE")
 }
 
-/// Stores a login as `m4 login` would.
+/// Stores a login that expires, or expired, then.
 fn log_in(sandbox: &Sandbox, issuer: &MockIssuer, expires_at: &str) {
-    let (client_id, client_secret) = issuer.client();
-    let login = json!({
-        "version": 1,
-        "issuer": issuer.url(),
-        "client_id": client_id,
-        "client_secret": client_secret,
-        "client_auth_method": "client_secret_post",
-        "token_endpoint": issuer.token_endpoint(),
-        "token_type": "Bearer",
-        "access_token": issuer.mint(TokenSpec::new().expires_in(-3600)),
-        "refresh_token": issuer.issue_refresh_token(),
-        "scope": "read:mimic-data",
-        "issued_at": "2026-01-01T00:00:00Z",
-        "expires_at": expires_at,
-    });
-    let path = sandbox.config_dir().join("tokens.json");
-    fs::write(&path, json!({ "version": 1, "profiles": { "default": [login] } }).to_string()).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    let mut login = login(issuer);
+    login["access_token"] = json!(issuer.mint(TokenSpec::new().expires_in(-3600)));
+    login["issued_at"] = json!("2026-01-01T00:00:00Z");
+    login["expires_at"] = json!(expires_at);
+    store(sandbox, &[("default", login)]);
 }
-
-fn stored(sandbox: &Sandbox) -> Value {
-    let text = fs::read(sandbox.config_dir().join("tokens.json")).unwrap();
-    serde_json::from_slice::<Value>(&text).unwrap()["profiles"]["default"][0].clone()
-}
-
-const LONG_AGO: &str = "2026-01-01T01:00:00Z";
 
 #[test]
 fn a_server_without_a_token_uses_the_stored_login_and_renews_it() {
@@ -55,7 +36,7 @@ fn a_server_without_a_token_uses_the_stored_login_and_renews_it() {
         assert_eq!(sql(&mut server, COUNT_PATIENTS).rows(), &[json!([100])]);
     }
     assert_eq!(issuer.refreshes(), Refreshes { rotated: 1, reused: 0 });
-    let renewed = stored(&sandbox);
+    let renewed = stored(&sandbox, "default");
     assert_eq!(renewed["token_endpoint"], json!(issuer.token_endpoint()));
     assert_ne!(renewed["expires_at"], json!(LONG_AGO));
 }
@@ -125,7 +106,7 @@ fn a_login_that_cannot_be_renewed_says_what_to_do_and_shows_no_token() {
     let issuer = issuer();
     let sandbox = without_token(&issuer).with("M4_LOG", "trace");
     log_in(&sandbox, &issuer, LONG_AGO);
-    let login = stored(&sandbox);
+    let login = stored(&sandbox, "default");
     let mut server = start(&sandbox);
     issuer.fail(Endpoint::Token, Fault::Oversize);
     let reply = sql(&mut server, COUNT_PATIENTS);
@@ -136,8 +117,7 @@ fn a_login_that_cannot_be_renewed_says_what_to_do_and_shows_no_token() {
     // Somebody else spends it: the family ends.
     let mut spent = login.clone();
     spent["refresh_token"] = json!("unknown-refresh-token");
-    let path = sandbox.config_dir().join("tokens.json");
-    fs::write(&path, json!({ "version": 1, "profiles": { "default": [spent] } }).to_string()).unwrap();
+    store(&sandbox, &[("default", spent)]);
     let reply = sql(&mut server, COUNT_PATIENTS);
     assert_eq!(
         reply.refusal(),

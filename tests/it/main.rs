@@ -1,6 +1,8 @@
 //! Integration tests: the real binaries and the mock issuer, from the outside.
 #![expect(clippy::unwrap_used, reason = "a helper that fails ends the test that called it")]
 
+#[cfg(unix)]
+mod account;
 mod api_keys;
 mod auth_check;
 mod cli;
@@ -23,6 +25,8 @@ mod keys;
 mod limits;
 #[cfg(unix)]
 mod logins;
+#[cfg(unix)]
+mod logout;
 mod mock_issuer_binary;
 mod one_gate;
 mod policy;
@@ -31,5 +35,7 @@ mod refusals;
 mod setup;
 mod several_issuers;
 mod stdio;
+#[cfg(unix)]
+mod stored_logins;
 mod tools;
 mod whoami;

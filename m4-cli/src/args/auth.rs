@@ -6,6 +6,7 @@ use auth_core::secret::Secret;
 use clap::{Args, Subcommand};
 use mcp_server::tools::{self, Reads};
 
+use super::AuthStatusArgs;
 use crate::failure::Failure;
 
 /// What `m4 auth` takes.
@@ -23,6 +24,8 @@ pub enum AuthCommand {
     Check(CheckArgs),
     /// Show the issuer's keys and which of them can be used
     Keys(KeysArgs),
+    /// Show the stored logins, and which token is in effect
+    Status(AuthStatusArgs),
 }
 
 /// What `m4 auth check` takes.

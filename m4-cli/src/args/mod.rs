@@ -1,23 +1,27 @@
 //! What can be typed. Nothing here looks at the environment or the configuration.
 
+mod account;
 mod auth;
 mod backend;
 mod config;
 mod doctor;
 mod init;
 mod keys;
+mod login;
 mod query;
 mod serve;
 mod status;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use self::account::{AuthStatusArgs, LogoutArgs, PrintTokenArgs, ProfileArg, WhichLogin, WhoamiArgs};
 pub use self::auth::{AuthArgs, AuthCommand, CheckArgs, KeysArgs, TokenArg};
 pub use self::backend::BackendArgs;
 pub use self::config::{ClaudeArgs, ConfigArgs, ConfigTarget, ServerArgs, ShowArgs};
 pub use self::doctor::DoctorArgs;
 pub use self::init::InitArgs;
 pub use self::keys::{ApiKeysArgs, ApiKeysCommand, CreateKeyArgs, ListKeysArgs, RevokeKeyArgs};
+pub use self::login::LoginArgs;
 pub use self::query::QueryArgs;
 pub use self::serve::ServeArgs;
 pub use self::status::StatusArgs;
@@ -65,7 +69,7 @@ pub enum Color {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Say whether and why a token is let in, and show the issuer's keys
+    /// Say who is logged in, whether and why a token is let in, and show the issuer's keys
     Auth(AuthArgs),
     /// Show or choose the engine that answers queries
     Backend(BackendArgs),
@@ -77,12 +81,20 @@ pub enum Command {
     Init(InitArgs),
     /// Make, list and revoke API keys
     Keys(ApiKeysArgs),
+    /// Log in, once, for every M4 program of this user
+    Login(Box<LoginArgs>),
+    /// End logins: remove them here, and give their tokens back to the issuer
+    Logout(LogoutArgs),
     /// Run one read-only query
     Query(QueryArgs),
     /// Serve MCP over HTTP
     Serve(Box<ServeArgs>),
     /// Show backend, authentication and datasets
     Status(StatusArgs),
+    /// Print the access token in effect, renewed if it is due, for scripts
+    Token(PrintTokenArgs),
+    /// Say whom the gate takes you for, and where your token comes from
+    Whoami(WhoamiArgs),
 }
 
 #[cfg(test)]

@@ -31,6 +31,7 @@ fn help_texts() {
     insta::assert_snapshot!("help_auth", help(&["auth"]));
     insta::assert_snapshot!("help_auth_check", help(&["auth", "check"]));
     insta::assert_snapshot!("help_auth_keys", help(&["auth", "keys"]));
+    insta::assert_snapshot!("help_auth_status", help(&["auth", "status"]));
     insta::assert_snapshot!("help_backend", help(&["backend"]));
     insta::assert_snapshot!("help_config", help(&["config"]));
     insta::assert_snapshot!("help_config_claude", help(&["config", "claude"]));
@@ -40,9 +41,12 @@ fn help_texts() {
     insta::assert_snapshot!("help_keys_create", help(&["keys", "create"]));
     insta::assert_snapshot!("help_keys_list", help(&["keys", "list"]));
     insta::assert_snapshot!("help_keys_revoke", help(&["keys", "revoke"]));
+    insta::assert_snapshot!("help_logout", help(&["logout"]));
     insta::assert_snapshot!("help_query", help(&["query"]));
     insta::assert_snapshot!("help_serve", help(&["serve"]));
     insta::assert_snapshot!("help_status", help(&["status"]));
+    insta::assert_snapshot!("help_token", help(&["token"]));
+    insta::assert_snapshot!("help_whoami", help(&["whoami"]));
 }
 
 #[test]

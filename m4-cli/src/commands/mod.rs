@@ -1,5 +1,6 @@
 //! What the commands do.
 
+mod account;
 mod auth;
 mod backend;
 mod config;
@@ -7,6 +8,7 @@ mod config_show;
 mod doctor;
 mod init;
 mod keys;
+mod login;
 mod query;
 mod serve;
 mod status;
@@ -26,8 +28,12 @@ pub fn run(command: &Command, env: &Environment, printer: &Printer) -> Outcome {
         Command::Doctor(args) => doctor::run(args, env, printer),
         Command::Init(args) => init::run(args, env, printer),
         Command::Keys(args) => keys::run(args, env, printer),
+        Command::Login(args) => login::run(args, env, printer),
+        Command::Logout(args) => account::logout::run(args, env, printer),
         Command::Query(args) => query::run(args, env, printer),
         Command::Serve(args) => serve::run(args, env),
         Command::Status(args) => status::run(args, env, printer),
+        Command::Token(args) => account::token::run(args, env, printer),
+        Command::Whoami(args) => account::whoami::run(args, env, printer),
     }
 }

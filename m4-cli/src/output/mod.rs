@@ -4,6 +4,7 @@ pub mod color;
 mod error;
 mod progress;
 mod table;
+mod when;
 
 use std::fmt::{self, Display};
 use std::io::{self, IsTerminal, Write};
@@ -15,7 +16,8 @@ use mcp_server::env::Environment;
 use serde::Serialize;
 
 pub use self::progress::Task;
-pub use self::table::{Cell, Column, Table};
+pub use self::table::{Cell, Column, Table, visible};
+pub use self::when::relative;
 
 use crate::Outcome;
 use crate::args::Color;
@@ -27,6 +29,7 @@ use crate::failure::Failure;
 pub struct Printer {
     out: Stream,
     err: Stream,
+    out_is_terminal: bool,
     err_is_terminal: bool,
     quiet: bool,
 }
@@ -39,6 +42,7 @@ impl Printer {
         let out = AutoStream::new(io::stdout(), color::choose(color, env, io::stdout().is_terminal()));
         let err = AutoStream::new(io::stderr(), color::choose(color, env, io::stderr().is_terminal()));
         let mut printer = Self::to(out, err, quiet);
+        printer.out_is_terminal = io::stdout().is_terminal();
         printer.err_is_terminal = io::stderr().is_terminal();
         printer
     }
@@ -48,6 +52,7 @@ impl Printer {
         Self {
             out: Arc::new(Mutex::new(Box::new(out))),
             err: Arc::new(Mutex::new(Box::new(err))),
+            out_is_terminal: false,
             err_is_terminal: false,
             quiet,
         }
@@ -72,6 +77,11 @@ impl Printer {
         }
     }
 
+    /// Something the person has to do, to stderr, however quiet it is to be.
+    pub fn ask(&self, text: impl Display) {
+        self.say(format_args!("{text}"));
+    }
+
     /// Something that may be a mistake, to stderr.
     pub fn warning(&self, text: impl Display) {
         self.say(format_args!("{WARNING}warning{WARNING:#}: {text}"));
@@ -87,6 +97,11 @@ impl Printer {
     /// Starts telling about work that takes a while; `total` is how many steps it has, where that is known.
     pub fn task(&self, label: impl Into<String>, total: Option<u64>) -> Task {
         Task::start(self, label.into(), total)
+    }
+
+    /// Whether somebody sees the result itself.
+    pub const fn shows_on_a_screen(&self) -> bool {
+        self.out_is_terminal
     }
 
     const fn draws(&self) -> bool {

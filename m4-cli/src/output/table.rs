@@ -39,10 +39,10 @@ impl Table {
     pub fn render(&self, widest: usize) -> String {
         let mut table = comfy_table::Table::new();
         table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Disabled);
-        table.set_header(self.columns.iter().map(|column| visible(&column.name, widest)));
+        table.set_header(self.columns.iter().map(|column| cut(&column.name, widest)));
         for row in &self.rows {
             table.add_row(row.iter().map(|cell| match cell {
-                Some(text) => visible(text, widest),
+                Some(text) => cut(text, widest),
                 None => "NULL".to_owned(),
             }));
         }
@@ -55,7 +55,12 @@ impl Table {
     }
 }
 
-fn visible(text: &str, widest: usize) -> String {
+/// Foreign text as it may be printed: what would steer the terminal is shown as escapes.
+pub fn visible(text: &str) -> String {
+    cut(text, usize::MAX)
+}
+
+fn cut(text: &str, widest: usize) -> String {
     let mut shown = String::with_capacity(text.len().min(widest));
     for (count, c) in text.chars().enumerate() {
         if count == widest {

@@ -235,7 +235,7 @@ fn read_client(reader: &mut Reader<'_>) -> Option<Client> {
     Some(Client { id: id?, secret, key_file, method: method? })
 }
 
-fn client_auth_method(raw: &Raw) -> Result<ClientAuthMethod, Invalid> {
+pub(super) fn client_auth_method(raw: &Raw) -> Result<ClientAuthMethod, Invalid> {
     match parse::text(raw)?.to_ascii_lowercase().as_str() {
         "client_secret_basic" => Ok(ClientAuthMethod::Basic),
         "client_secret_post" => Ok(ClientAuthMethod::Post),

@@ -146,6 +146,18 @@ impl Config {
         &self.problems
     }
 
+    /// What is wrong with a setting outside OAuth2, which then has its default.
+    pub fn problem_with(&self, setting: &Setting) -> Option<&Problem> {
+        let shown = self.shown.iter().find(|shown| shown.setting.key == setting.key)?;
+        let place = match &shown.origin {
+            Origin::Flag(flag) => flag,
+            Origin::Env(name) => name.as_str(),
+            Origin::File(_) => setting.key,
+            Origin::Default => setting.env,
+        };
+        self.problems.problems().iter().find(|problem| problem.place == place)
+    }
+
     /// What works but should be known. The caller logs each.
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings

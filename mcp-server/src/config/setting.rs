@@ -201,16 +201,32 @@ settings! {
     HTTP_SHUTDOWN = "http.shutdown", "M4_HTTP_SHUTDOWN", Some("30"), false,
         "How long running calls may go on once the server was told to stop.";
 
+    LOGIN_ISSUER_URL = "login.issuer_url", "M4_LOGIN_ISSUER_URL", None, false,
+        "The issuer `m4 login` logs in at; OAuth2's own unless given.";
     LOGIN_AUTH_ENDPOINT = "login.auth_endpoint", "M4_LOGIN_AUTH_ENDPOINT", None, false,
         "The issuer's authorization endpoint; discovered unless given.";
     LOGIN_TOKEN_ENDPOINT = "login.token_endpoint", "M4_LOGIN_TOKEN_ENDPOINT", None, false,
         "The issuer's token endpoint; discovered unless given.";
     LOGIN_CLIENT_ID = "login.client_id", "M4_LOGIN_CLIENT_ID", None, false,
         "The client ID `m4 login` uses.";
+    LOGIN_CLIENT_SECRET = "login.client_secret", "M4_LOGIN_CLIENT_SECRET", None, true,
+        "The secret that goes with it, for issuers that give native clients one.";
+    LOGIN_CLIENT_AUTH = "login.client_auth", "M4_LOGIN_CLIENT_AUTH", Some("client_secret_basic"), false,
+        "How that secret is presented: `client_secret_basic` or `client_secret_post`.";
+    LOGIN_CLIENT_DOCUMENT = "login.client_document", "M4_LOGIN_CLIENT_DOCUMENT", None, false,
+        "The https URL of a Client ID Metadata Document, for issuers that read one.";
     LOGIN_REDIRECT_URI = "login.redirect_uri", "M4_LOGIN_REDIRECT_URI", None, false,
-        "Where the browser returns to; a free loopback port unless given.";
+        "Where the browser returns to; port 8088 of localhost, or a free one, unless given.";
     LOGIN_SCOPE = "login.scope", "M4_LOGIN_SCOPE", None, false,
         "The scopes `m4 login` asks for.";
+    LOGIN_RESOURCE = "login.resource", "M4_LOGIN_RESOURCE", None, false,
+        "The resource the login is for; the first audience that is a URL unless given.";
+    LOGIN_SEND_RESOURCE = "login.send_resource", "M4_LOGIN_SEND_RESOURCE", Some("true"), false,
+        "Whether the issuer is told the resource (RFC 8707); off for those that refuse the parameter.";
+    LOGIN_PKCE_VOUCHED = "login.pkce_vouched", "M4_LOGIN_PKCE_VOUCHED", Some("false"), false,
+        "Whether you vouch that the issuer supports PKCE with S256 though its metadata does not say so.";
+    LOGIN_PARAMETERS = "login.parameters", "M4_LOGIN_PARAMETERS", None, false,
+        "More parameters of the authorization request, as NAME=VALUE separated by commas.";
     LOGIN_PROFILE = "login.profile", "M4_LOGIN_PROFILE", Some("default"), false,
         "Which of several stored logins is used.";
 }

@@ -11,7 +11,7 @@ use super::datasets::{ListOutput, SetDatasetArgs, SetDatasetOutput};
 use super::query::{QueryArgs, QueryOutput};
 use super::schema::{SchemaArgs, SchemaOutput};
 use super::table::{TableArgs, TableOutput};
-use super::whoami::WhoamiOutput;
+use super::whoami::Whoami;
 use super::{capabilities, datasets, query, schema, table, whoami};
 
 /// Every tool with its schemas, made once.
@@ -65,7 +65,7 @@ fn define() -> Vec<Tool> {
             "Show what this server sees of its caller: issuer, subject, client, scopes and when the token expires. Never \
              the token itself.",
             schema_for_empty_input(),
-            schema_for_output::<WhoamiOutput>(),
+            schema_for_output::<Whoami>(),
         ),
         tool(
             datasets::SET,

@@ -27,6 +27,7 @@ pub use self::call::{BadCall, Call, Reads};
 pub use self::definitions::definitions;
 pub use self::error::CallError;
 pub use self::query::{Answer, QueryArgs};
+pub use self::whoami::Whoami;
 use crate::audit;
 use crate::backend::{Backend, DuckDb, QueryLimits, duckdb::Resources};
 use crate::config::{AuthSetting, BackendKind, Config, ConfigErrors, Limits};

@@ -11,12 +11,12 @@ use crate::gate::Granted;
 
 pub(super) const NAME: &str = "whoami";
 
-/// What `whoami` answers. Never the token.
+/// What the gate sees of a caller. Never the token.
 ///
 /// The values are those the server decides by. Of every other claim there is the name alone: what an issuer puts into a
 /// token about a person has no business in a model's context.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct WhoamiOutput {
+pub struct Whoami {
     /// Whether callers are authenticated at all; false where the operator switched OAuth2 off.
     authenticated: bool,
     /// Who issued the token.
@@ -36,54 +36,62 @@ pub(super) struct WhoamiOutput {
 
 /// Describes the caller to itself.
 pub(super) fn run(granted: &Granted) -> Output {
-    let output = granted.principal().map_or_else(nobody, somebody);
-    Output { text: text(&output), structured: super::to_json(&output), rows: None }
+    let output = Whoami::of(granted.principal());
+    Output { text: output.text(), structured: super::to_json(&output), rows: None }
 }
 
-fn somebody(principal: &Principal) -> WhoamiOutput {
-    WhoamiOutput {
-        authenticated: true,
-        issuer: Some(principal.issuer().to_string()),
-        subject: Some(principal.subject().to_string()),
-        client_id: principal.client_id().map(str::to_owned),
-        scopes: principal.scopes().iter().map(str::to_owned).collect(),
-        email: principal.email().map(str::to_owned),
-        expires_at: principal.expires_at().map(|time| time.to_string()),
-        other_claims: principal.claim_names().map(str::to_owned).collect(),
+impl Whoami {
+    /// Describes a caller; `None` is one who was let in without being asked.
+    pub fn of(principal: Option<&Principal>) -> Self {
+        principal.map_or_else(Self::nobody, Self::somebody)
     }
-}
 
-fn nobody() -> WhoamiOutput {
-    WhoamiOutput {
-        authenticated: false,
-        issuer: None,
-        subject: None,
-        client_id: None,
-        scopes: Vec::new(),
-        email: None,
-        expires_at: None,
-        other_claims: Vec::new(),
-    }
-}
-
-fn text(output: &WhoamiOutput) -> String {
-    if !output.authenticated {
-        return "OAuth2 is switched off: callers are not authenticated, and everyone who reaches this server is let in.\n"
-            .to_owned();
-    }
-    let mut text = String::new();
-    let mut line = |name: &str, value: Option<String>| {
-        if let Some(value) = value.filter(|value| !value.is_empty()) {
-            // Writing to a string cannot fail.
-            let _ = writeln!(text, "{name}: {value}");
+    /// The same in words, a line each.
+    pub fn text(&self) -> String {
+        if !self.authenticated {
+            return "OAuth2 is switched off: callers are not authenticated, and everyone who reaches this server is let in.\n"
+                .to_owned();
         }
-    };
-    line("issuer", output.issuer.clone());
-    line("subject", output.subject.clone());
-    line("client", output.client_id.clone());
-    line("scopes", Some(output.scopes.join(", ")));
-    line("email", output.email.clone());
-    line("expires", output.expires_at.clone());
-    line("other claims", Some(output.other_claims.join(", ")));
-    text
+        let mut text = String::new();
+        let mut line = |name: &str, value: Option<String>| {
+            if let Some(value) = value.filter(|value| !value.is_empty()) {
+                // Writing to a string cannot fail.
+                let _ = writeln!(text, "{name}: {value}");
+            }
+        };
+        line("issuer", self.issuer.clone());
+        line("subject", self.subject.clone());
+        line("client", self.client_id.clone());
+        line("scopes", Some(self.scopes.join(", ")));
+        line("email", self.email.clone());
+        line("expires", self.expires_at.clone());
+        line("other claims", Some(self.other_claims.join(", ")));
+        text
+    }
+
+    fn somebody(principal: &Principal) -> Self {
+        Self {
+            authenticated: true,
+            issuer: Some(principal.issuer().to_string()),
+            subject: Some(principal.subject().to_string()),
+            client_id: principal.client_id().map(str::to_owned),
+            scopes: principal.scopes().iter().map(str::to_owned).collect(),
+            email: principal.email().map(str::to_owned),
+            expires_at: principal.expires_at().map(|time| time.to_string()),
+            other_claims: principal.claim_names().map(str::to_owned).collect(),
+        }
+    }
+
+    const fn nobody() -> Self {
+        Self {
+            authenticated: false,
+            issuer: None,
+            subject: None,
+            client_id: None,
+            scopes: Vec::new(),
+            email: None,
+            expires_at: None,
+            other_claims: Vec::new(),
+        }
+    }
 }

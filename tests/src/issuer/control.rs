@@ -42,9 +42,9 @@ pub(crate) fn description(state: &State) -> Value {
         } },
         "rotate": { "post": at("/rotate"), "body": { "keep_old": true } },
         "fail": { "post": at("/fail"), "body": {
-            "endpoint": "jwks|discovery|token|introspection", "fault": "{\"status\":500}|\"hang\"|\"garbage\"|\"oversize\"|null",
+            "endpoint": "jwks|discovery|token|introspection|revocation", "fault": "{\"status\":500}|\"hang\"|\"garbage\"|\"oversize\"|\"redirect\"|null",
         } },
-        "delay": { "post": at("/delay"), "body": { "endpoint": "jwks|discovery|token|introspection", "ms": 250 } },
+        "delay": { "post": at("/delay"), "body": { "endpoint": "jwks|discovery|token|introspection|revocation", "ms": 250 } },
         "well_known_jwks": { "post": at("/well-known-jwks"), "body": { "served": true } },
         "counters": { "get": at("/counters"), "reset": at("/counters/reset") },
     })

@@ -1,5 +1,5 @@
 //! A mock OAuth 2 issuer on the loopback interface: discovery, key set, client-credentials and refresh grants,
-//! introspection, and a control API.
+//! introspection, revocation, and a control API.
 //!
 //! It has no users, no sessions and no secrets worth keeping: whoever reaches its port gets any token from it.
 //!
@@ -14,6 +14,7 @@ mod grant;
 mod introspection;
 mod keys;
 mod refresh;
+mod revoke;
 mod routes;
 mod state;
 mod token;
@@ -30,6 +31,7 @@ pub use client::ClientKey;
 pub use forge::Forgery;
 pub use keys::KeyKind;
 pub use refresh::Refreshes;
+pub use revoke::Revoked;
 pub use state::{Counters, Endpoint, Fault, OVERSIZE_BYTES, OldKeys};
 pub use token::{DEFAULT_SUBJECT, MintRequest, TokenSpec};
 

@@ -46,6 +46,12 @@ impl RefreshTokens {
         Some(self.issue(family))
     }
 
+    /// Ends the family of a token; nothing where there is none.
+    pub(super) fn revoke(&mut self, token: &str) {
+        let family = self.current.get(token).or_else(|| self.spent.get(token));
+        self.ended.extend(family.copied());
+    }
+
     pub(super) const fn refreshes(&self) -> Refreshes {
         self.refreshes
     }
@@ -60,6 +66,17 @@ impl RefreshTokens {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_that_was_given_back_ends_its_family_and_no_other() {
+        let mut tokens = RefreshTokens::default();
+        let (first, other) = (tokens.begin(), tokens.begin());
+        let second = tokens.spend(&first).unwrap();
+        tokens.revoke("unknown");
+        tokens.revoke(&second);
+        assert_eq!(tokens.spend(&second), None);
+        assert!(tokens.spend(&other).is_some());
+    }
 
     #[test]
     fn a_second_use_ends_the_family_and_no_other() {

@@ -9,11 +9,11 @@ use axum::extract::{Request, State as Shared};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use serde_json::{Value, json};
 
 use super::state::{Endpoint, Fault, OVERSIZE_BYTES, State};
-use super::{control, grant, introspection};
+use super::{control, grant, introspection, revoke};
 
 /// Every route of an issuer whose identifier has this path.
 pub(crate) fn router(state: &Arc<State>, issuer_path: &str) -> Router {
@@ -44,11 +44,17 @@ pub(crate) fn router(state: &Arc<State>, issuer_path: &str) -> Router {
     let introspection = Router::new()
         .route("/introspect", post(introspection::introspect))
         .route_layer(behave(Endpoint::Introspection));
+    let revocation =
+        Router::new().route("/revoke", post(revoke::revoke)).route_layer(behave(Endpoint::Revocation));
+    let redirected =
+        Router::new().route(REDIRECTED, any(StatusCode::OK)).route_layer(behave(Endpoint::Redirected));
     Router::new()
         .merge(metadata)
         .merge(keys)
         .merge(token)
         .merge(introspection)
+        .merge(revocation)
+        .merge(redirected)
         .nest("/control", control::router())
         .with_state(state.clone())
 }
@@ -66,6 +72,9 @@ async fn act((delay, fault): (std::time::Duration, Option<Fault>), request: Requ
         Some(Fault::Hang) => std::future::pending().await,
         Some(Fault::Garbage) => {
             ([(header::CONTENT_TYPE, "application/json")], "<html>not json</html>").into_response()
+        }
+        Some(Fault::Redirect) => {
+            (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, REDIRECTED)]).into_response()
         }
         Some(Fault::Oversize) => {
             let padding = "x".repeat(OVERSIZE_BYTES);
@@ -87,6 +96,7 @@ async fn metadata(Shared(state): Shared<Arc<State>>) -> Json<Value> {
         "token_endpoint_auth_methods_supported": methods,
         "introspection_endpoint": state.introspection_endpoint(),
         "introspection_endpoint_auth_methods_supported": methods,
+        "revocation_endpoint": state.revocation_endpoint(),
         "grant_types_supported": ["client_credentials", "refresh_token"],
         "response_types_supported": [],
         "scopes_supported": scopes,
@@ -106,3 +116,6 @@ async fn well_known_key_set(Shared(state): Shared<Arc<State>>) -> Response {
         StatusCode::NOT_FOUND.into_response()
     }
 }
+
+/// Where [`Fault::Redirect`] points.
+const REDIRECTED: &str = "/redirected";

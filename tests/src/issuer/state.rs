@@ -11,6 +11,7 @@ use super::client::Client;
 use super::forge::{Materials, forge, sign};
 use super::keys::{KeyKind, SigningKey};
 use super::refresh::{RefreshTokens, Refreshes};
+use super::revoke::Revocations;
 use super::token::{Defaults, TokenSpec, random_id};
 use crate::ambient;
 
@@ -26,6 +27,10 @@ pub enum Endpoint {
     Token,
     /// The introspection endpoint.
     Introspection,
+    /// The revocation endpoint.
+    Revocation,
+    /// Where [`Fault::Redirect`] points, which nobody should follow.
+    Redirected,
 }
 
 /// A way to fail.
@@ -40,6 +45,8 @@ pub enum Fault {
     Garbage,
     /// 200 with a JSON body of [`OVERSIZE_BYTES`].
     Oversize,
+    /// 307 to another path of this issuer, whose requests are counted.
+    Redirect,
 }
 
 /// How often each endpoint was asked since the start or the last reset. Requests that are made to fail count too.
@@ -53,6 +60,10 @@ pub struct Counters {
     pub token: u64,
     /// Requests to the introspection endpoint.
     pub introspection: u64,
+    /// Requests to the revocation endpoint.
+    pub revocation: u64,
+    /// Requests that followed a redirect.
+    pub redirected: u64,
 }
 
 /// What a rotation does with the keys that signed until now.
@@ -69,6 +80,7 @@ pub(crate) struct State {
     pub(crate) origin: String,
     pub(crate) defaults: Defaults,
     pub(crate) client: Client,
+    pub(crate) revocations: Revocations,
     changing: Mutex<Changing>,
 }
 
@@ -106,7 +118,7 @@ impl State {
             assertions: BTreeSet::new(),
             refresh_tokens: RefreshTokens::default(),
         };
-        Self { origin, defaults, client, changing: Mutex::new(changing) }
+        Self { origin, defaults, client, revocations: Revocations::default(), changing: Mutex::new(changing) }
     }
 
     /// The address of the key set. Not the one clients guess without discovery.
@@ -120,6 +132,10 @@ impl State {
 
     pub(crate) fn introspection_endpoint(&self) -> String {
         format!("{}/introspect", self.origin)
+    }
+
+    pub(crate) fn revocation_endpoint(&self) -> String {
+        format!("{}/revoke", self.origin)
     }
 
     pub(crate) fn mint(&self, spec: &TokenSpec) -> String {
@@ -214,6 +230,11 @@ impl State {
         self.changing().refresh_tokens.spend(token)
     }
 
+    /// Ends the login of a refresh token.
+    pub(crate) fn end_login(&self, token: &str) {
+        self.changing().refresh_tokens.revoke(token);
+    }
+
     pub(crate) fn refreshes(&self) -> Refreshes {
         self.changing().refresh_tokens.refreshes()
     }
@@ -246,6 +267,8 @@ impl State {
             Endpoint::Discovery => changing.counters.discovery += 1,
             Endpoint::Token => changing.counters.token += 1,
             Endpoint::Introspection => changing.counters.introspection += 1,
+            Endpoint::Revocation => changing.counters.revocation += 1,
+            Endpoint::Redirected => changing.counters.redirected += 1,
         }
         let delay = changing.delays.get(&endpoint).copied().unwrap_or_default();
         (delay, changing.faults.get(&endpoint).copied())

@@ -1,4 +1,4 @@
-//! `m4 auth`: what the gate says to a token, and which keys it says that with. Lets nobody in.
+//! `m4 auth`: what the gate says to a token, which keys it says that with, and which logins are stored. Lets nobody in.
 
 mod check;
 mod keys;
@@ -10,19 +10,23 @@ use mcp_server::env::Environment;
 use mcp_server::logging;
 
 use self::rules::Rules;
+use super::account;
 use crate::Outcome;
 use crate::args::{AuthArgs, AuthCommand};
 use crate::output::Printer;
 
 pub(super) fn run(args: &AuthArgs, env: &Environment, printer: &Printer) -> Outcome {
-    let config = Config::load(env, &Flags::new());
-    logging::start_if_asked_for(&config)?;
-    for warning in config.warnings() {
-        printer.warning(warning);
-    }
-    let rules = Rules::of(&config)?;
+    let with_rules = |run: &dyn Fn(&Config, &Rules<'_>) -> Outcome| {
+        let config = Config::load(env, &Flags::new());
+        logging::start_if_asked_for(&config)?;
+        for warning in config.warnings() {
+            printer.warning(warning);
+        }
+        run(&config, &Rules::of(&config)?)
+    };
     match &args.command {
-        AuthCommand::Check(args) => check::run(args, &config, &rules, printer),
-        AuthCommand::Keys(args) => keys::run(args, &rules, printer),
+        AuthCommand::Check(args) => with_rules(&|config, rules| check::run(args, config, rules, printer)),
+        AuthCommand::Keys(args) => with_rules(&|_, rules| keys::run(args, rules, printer)),
+        AuthCommand::Status(args) => account::status::run(args, env, printer),
     }
 }

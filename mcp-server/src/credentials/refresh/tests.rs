@@ -14,7 +14,8 @@ use zeroize::Zeroizing;
 
 use super::*;
 use crate::credentials::exchange::Answer;
-use crate::credentials::store::FileStore;
+use crate::credentials::logout::forget;
+use crate::credentials::store::{FileStore, Selection};
 use crate::error::Explain as _;
 
 const START: i64 = 1_800_000_000;
@@ -324,6 +325,33 @@ fn no_refresh_token_is_spent_where_its_successor_could_not_be_kept() {
     world.at(3600);
     assert!(matches!(login.current(), Err(LoginError::Store(StoreError::Unwritable { .. }))));
     assert_eq!(world.requests(), 0);
+}
+
+#[test]
+fn a_renewal_that_comes_after_a_logout_does_not_put_the_login_back() {
+    let world = World::new();
+    let mut login = world.login();
+    login.store = Box::new(LogsOutFirst(world.store()));
+    world.at(3700);
+    assert!(login.current().unwrap().is_none(), "it was due, and then it was gone");
+    assert_eq!(world.requests(), 0, "nothing is spent of a login that is over");
+    assert!(world.store().read().unwrap().is_empty());
+}
+
+/// Somebody logs out between the look at the store and the lock.
+#[derive(Debug)]
+struct LogsOutFirst(FileStore);
+
+impl SessionStore for LogsOutFirst {
+    fn read(&self) -> Result<Sessions, StoreError> {
+        self.0.read()
+    }
+
+    fn try_lock(&self) -> Result<Option<Box<dyn LockedStore + '_>>, StoreError> {
+        let forgotten = forget(&self.0, &Selection::default(), UnixTime(START)).unwrap();
+        assert_eq!(forgotten.logins.len(), 1);
+        self.0.try_lock()
+    }
 }
 
 /// Reads and locks, and cannot write.

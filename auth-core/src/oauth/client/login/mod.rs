@@ -11,17 +11,16 @@ mod tests;
 
 use url::Url;
 
-pub use self::settings::{LoginSettings, LoginTarget};
+pub use self::settings::{ClientToUse, LoginSettings, LoginTarget};
 pub use self::step::{LoginError, LoginRequest, LoginStep};
 
 use super::authorization::{AuthorizationRequest, AuthorizationUrl, LoginRandomness};
 use super::discovery::{Discovery, DiscoveryStep, Fetched};
 use super::pkce::PkceSupport;
 use super::redirect::{CodeGrant, PendingAuthorization, Redirect, RedirectError};
-use super::registration::{ClientChoice, ClientMetadata, Registration};
-use super::scopes;
+use super::registration::Registration;
 use super::server::AuthorizationServer;
-use super::stored_token::{SessionKey, StoredSession};
+use super::stored_token::StoredSession;
 use super::token_request::Grant;
 use super::token_response::{TokenError, TokenResponse, TokenType};
 use crate::oauth::client_auth::{AssertionTimes, AuthenticatedForm, ClientAuth};
@@ -47,7 +46,7 @@ impl Login {
             }
             LoginTarget::Issuer { issuer, .. } => login.discover(Discovery::of_issuer(issuer)),
             LoginTarget::Server { server, resource } => {
-                login.choose_client(Box::new(Found { server: *server, resource, scopes_supported: None }));
+                login.choose_client(Box::new(Found { server: *server, resource, scopes_supported: None, is_registered: false }));
             }
         }
         login
@@ -78,7 +77,7 @@ impl Login {
                 self.discover(*discovery);
             }
             State::Registering { found, .. } => match registered(fetched, &found.server) {
-                Ok(client) => self.browse(found, client),
+                Ok(client) => self.browse(Box::new(Found { is_registered: true, ..*found }), client),
                 Err(error) => self.state = State::Failed(error),
             },
             State::Redeeming { found, client, grant, form } => {
@@ -100,8 +99,13 @@ impl Login {
                             tokens,
                             now,
                         );
-                        let resource_parameter = self.settings.resource_parameter;
-                        State::Done(Box::new(StoredSession { resource_parameter, ..session }))
+                        State::Done(Box::new(StoredSession {
+                            resource_parameter: self.settings.resource_parameter,
+                            registered_redirect: found
+                                .is_registered
+                                .then(|| self.settings.redirect_uri.clone()),
+                            ..session
+                        }))
                     }
                     Err(error) => State::Failed(error.into()),
                 };
@@ -173,43 +177,24 @@ impl Login {
                     _ => resource.map(|resource| resource.resource.clone()),
                 },
                 scopes_supported: resource.and_then(|resource| resource.scopes_supported.clone()),
+                is_registered: false,
             },
         };
         self.choose_client(Box::new(found));
     }
 
     fn choose_client(&mut self, found: Box<Found>) {
-        if let Some(client) = self.settings.client.clone() {
-            let has_secret = matches!(client, ClientAuth::Basic { .. } | ClientAuth::Post { .. });
-            if has_secret && !self.settings.names_issuer() {
-                self.state = State::NoClient(found);
-                return;
+        match self.settings.choose_client(&found.server, found.resource.as_deref()) {
+            ClientToUse::Named(client) => self.browse(found, client),
+            ClientToUse::Registered(client) => {
+                self.browse(Box::new(Found { is_registered: true, ..*found }), client);
             }
-            return self.browse(found, client);
-        }
-        let key = SessionKey::new(&found.server.issuer, found.resource.as_deref());
-        let registered = self.settings.registered.iter().find(|(of, _)| *of == key);
-        let choice = ClientChoice::new(None, self.settings.client_document.as_ref(), &found.server);
-        match (choice, registered) {
-            (ClientChoice::Document(url), _) => {
-                let client_id = url.as_str().to_owned();
-                self.browse(found, ClientAuth::Public { client_id });
-            }
-            (_, Some((_, client))) => {
-                let client = client.clone();
-                self.browse(found, client);
-            }
-            (ClientChoice::Register(endpoint), None) => {
+            ClientToUse::Register(endpoint) => {
                 let endpoint = endpoint.url().clone();
-                let metadata = ClientMetadata::native(
-                    self.settings.client_name.clone(),
-                    std::slice::from_ref(&self.settings.redirect_uri),
-                    &self.scope(&found),
-                );
-                let body = metadata.for_server(&found.server).json();
+                let body = self.settings.registration(&found.server, &self.scope(&found));
                 self.state = State::Registering { found, endpoint, body };
             }
-            (ClientChoice::Configured(_) | ClientChoice::Ask, None) => self.state = State::NoClient(found),
+            ClientToUse::Ask => self.state = State::NoClient(found),
         }
     }
 
@@ -247,16 +232,7 @@ impl Login {
     }
 
     fn scope(&self, found: &Found) -> ScopeSet {
-        let challenge = match &self.settings.target {
-            LoginTarget::Resource { challenge, .. } => challenge.as_ref(),
-            LoginTarget::Issuer { .. } | LoginTarget::Server { .. } => None,
-        };
-        scopes::first_request(
-            self.settings.scope.as_ref(),
-            challenge,
-            found.scopes_supported.as_ref(),
-            &found.server,
-        )
+        self.settings.first_scopes(found.scopes_supported.as_ref(), &found.server)
     }
 }
 
@@ -307,6 +283,8 @@ struct Found {
     server: AuthorizationServer,
     resource: Option<String>,
     scopes_supported: Option<ScopeSet>,
+    /// Whether the client registered itself, now or for an earlier login.
+    is_registered: bool,
 }
 
 /// Plenty for one request.

@@ -156,6 +156,7 @@ fn from_the_url_of_a_server_to_a_stored_session() {
     assert_eq!(session.scope, ScopeSet::parse("read query").unwrap());
     assert_eq!(session.expires_at, Some(NOW.saturating_add(3600)));
     assert_eq!(session.client.client_id(), "registered");
+    assert_eq!(session.registered_redirect, Some(settings().redirect_uri));
     assert_eq!(world.registered[0]["application_type"], "native");
     assert_eq!(world.authorized["resource"], MCP);
     assert_eq!(world.authorized["scope"], "query read");
@@ -166,7 +167,8 @@ fn from_the_url_of_a_server_to_a_stored_session() {
 fn c09_a_configured_client_or_a_document_is_registered_nowhere() {
     let mut world = World::new();
     let client = Some(ClientAuth::Public { client_id: "mine".into() });
-    run(&mut world, LoginSettings { client, ..settings() }).unwrap();
+    let named = run(&mut world, LoginSettings { client, ..settings() }).unwrap();
+    assert_eq!(named.registered_redirect, None);
     assert_eq!(world.authorized["client_id"], "mine");
     assert!(world.credentials.is_none() && world.registered.is_empty());
 
@@ -200,7 +202,8 @@ fn c12_a_registration_is_used_again_where_it_was_made_and_nowhere_else() {
         vec![(key, ClientAuth::Public { client_id: "earlier".into() })]
     };
     let mut world = World::new();
-    run(&mut world, LoginSettings { registered: registered(ISSUER, MCP), ..settings() }).unwrap();
+    let again = run(&mut world, LoginSettings { registered: registered(ISSUER, MCP), ..settings() }).unwrap();
+    assert_eq!(again.registered_redirect, Some(settings().redirect_uri));
     assert_eq!((world.authorized["client_id"].as_str(), world.registered.len()), ("earlier", 0));
     for other in [registered("https://before.example", MCP), registered(ISSUER, "https://m.example/other")] {
         run(&mut world, LoginSettings { registered: other, ..settings() }).unwrap();

@@ -20,6 +20,7 @@
 //! ```
 //!
 //! `resource_parameter` is there, and `false`, where the issuer refuses the parameter (RFC 8707) that names the resource.
+//! `registered_redirect_uri` is there where the client registered itself, with this redirect URI and for this login alone.
 //! `resource`, `revocation_endpoint`, `refresh_token`, `expires_at`, `client_secret` and `client_auth_method` may be
 //! absent. Times are RFC 3339 in UTC. Members that are not known stay as they are.
 
@@ -28,6 +29,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::authorization::RedirectUri;
 use super::resource_metadata::ResourceUrl;
 use super::server::AuthorizationServer;
 use super::token_response::{TokenResponse, TokenType};
@@ -77,6 +79,8 @@ pub struct StoredSession {
     pub resource_parameter: bool,
     /// How the client is known there. Only the methods without a private key are stored.
     pub client: ClientAuth,
+    /// The redirect URI the client registered itself with (RFC 7591); `None` for a client that a person named.
+    pub registered_redirect: Option<RedirectUri>,
     /// Where to renew.
     pub token_endpoint: SecureUrl,
     /// Where to give back.
@@ -117,6 +121,7 @@ impl StoredSession {
             resource,
             resource_parameter: true,
             client,
+            registered_redirect: None,
             token_endpoint: server.token_endpoint.clone(),
             revocation_endpoint: server.revocation_endpoint.clone(),
             token_type: tokens.token_type,
@@ -271,6 +276,8 @@ struct Document {
     client_secret: Option<Secret>,
     #[serde(skip_serializing_if = "Option::is_none")]
     client_auth_method: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    registered_redirect_uri: Option<String>,
     token_endpoint: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     revocation_endpoint: Option<String>,
@@ -303,6 +310,7 @@ impl From<&StoredSession> for Document {
             client_id: session.client.client_id().to_owned(),
             client_secret,
             client_auth_method: method.map(str::to_owned),
+            registered_redirect_uri: session.registered_redirect.as_ref().map(|uri| uri.as_str().to_owned()),
             token_endpoint: session.token_endpoint.as_str().to_owned(),
             revocation_endpoint: session.revocation_endpoint.as_ref().map(|url| url.as_str().to_owned()),
             token_type: session.token_type.name().to_owned(),
@@ -333,6 +341,11 @@ impl Document {
             resource: self.resource,
             resource_parameter: self.resource_parameter,
             client,
+            registered_redirect: self
+                .registered_redirect_uri
+                .map(|text| RedirectUri::parse(&text))
+                .transpose()
+                .ok()?,
             token_endpoint: SecureUrl::parse(&self.token_endpoint).ok()?,
             revocation_endpoint: self
                 .revocation_endpoint

@@ -15,6 +15,7 @@ fn session() -> StoredSession {
         resource: Some("https://m4.example/mcp".into()),
         resource_parameter: true,
         client: ClientAuth::Public { client_id: "m4".into() },
+        registered_redirect: None,
         token_endpoint: SecureUrl::parse("https://issuer.example/token").unwrap(),
         revocation_endpoint: SecureUrl::parse("https://issuer.example/revoke").ok(),
         token_type: TokenType::Bearer,
@@ -64,7 +65,10 @@ fn what_is_written_is_read_again() {
         client: ClientAuth::Post { client_id: "m4".into(), secret: Secret::new("s") },
         ..session()
     };
-    for session in [session(), minimal] {
+    let registered_redirect = RedirectUri::parse("http://localhost:8088/callback").ok();
+    let registered = StoredSession { registered_redirect, ..session() };
+    assert_eq!(document(&registered)["registered_redirect_uri"], "http://localhost:8088/callback");
+    for session in [session(), minimal, registered] {
         let read = StoredSession::parse(session.to_json().expose().as_bytes()).unwrap();
         assert_eq!(document(&read), document(&session));
         assert_eq!((read.key(), read.client.method()), (session.key(), session.client.method()));
