@@ -49,14 +49,15 @@ function noSecret(run, page) {
   }
 }
 
+let first;
 await step('sign-in', async () => {
-  const redirect = await logIn(home.start('login'));
+  first = await logIn(home.start('login'));
   check((await browser.title()).startsWith('You are logged in'), `the page says: ${await browser.text()}`);
   await browser.screenshot(join(dirname(SCRATCH), 'login-success.png'));
   const [login] = home.logins();
   check(header(login.access_token).alg === ALGORITHM, `the token is signed with ${header(login.access_token).alg}`);
   check(login.refresh_token, 'there is no refresh token');
-  return `back at ${redirect}`;
+  return `back at ${first}`;
 });
 
 await step('whoami and status', async () => {
@@ -79,17 +80,22 @@ await step('the HTTP server takes it', async () => {
   return counted(JSON.parse(text).result);
 });
 
-await step('another login, port taken', async () => {
+await step('another login', async () => {
   const [before] = home.logins();
+  const redirect = await logIn(home.start('login'));
+  const [login, ...others] = home.logins();
+  check(others.length === 0, `there are ${others.length} other logins`);
+  check(login.access_token !== before.access_token, 'the login is the old one');
+  // At another port it would have to register again: issuers may compare redirect URIs to the letter.
+  check(redirect !== first || login.client_id === before.client_id, 'it registered again');
+});
+
+await step('its port is taken', async () => {
   const release = await occupy(DEFAULT_PORT);
   const redirect = await logIn(home.start('login'));
   release();
   check(!redirect.includes(`:${DEFAULT_PORT}/`), `it came back at ${redirect}`);
-  const logins = home.logins();
-  check(logins.length === 1, `there are ${logins.length} logins`);
-  check(logins[0].client_id === before.client_id, 'it registered again');
-  check(logins[0].access_token !== before.access_token, 'the login is the old one');
-  return `back at ${redirect}, with the registration there was`;
+  return `back at ${redirect}`;
 });
 
 await step('the person says no', async () => {

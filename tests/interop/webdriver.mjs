@@ -110,7 +110,7 @@ export class Browser {
       method, body: body && JSON.stringify(body), signal: AbortSignal.timeout(PATIENCE * 2),
     });
     const { value } = await response.json();
-    if (!response.ok) throw new Error(`${method} ${path}: ${value.error}: ${value.message.split('\n')[0]}`);
+    if (!response.ok) throw new Error(`${method} ${path}: ${value.message.slice(0, 300)}`);
     return value;
   }
 }

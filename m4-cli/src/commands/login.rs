@@ -188,7 +188,10 @@ fn change(
     })?;
     let mut sessions = locked.read(Clock::start().now().wall)?;
     if let Some(kept) = sessions.set_aside() {
-        printer.warning(format_args!("the stored logins were damaged; what was there is kept as {}", kept.display()));
+        printer.warning(format_args!(
+            "the stored logins were damaged; what was there is kept as {}",
+            kept.display()
+        ));
     }
     make(&mut sessions);
     locked.write(&sessions)?;
@@ -197,8 +200,10 @@ fn change(
 
 /// Under which name a token is configured that is used in place of any login.
 fn configured_token(config: &Config) -> Option<String> {
-    let tokens = [setting::OAUTH2_TOKEN.key, setting::OAUTH2_TOKEN_FILE.key, setting::OAUTH2_TOKEN_COMMAND.key];
-    let given = config.shown().iter().find(|shown| tokens.contains(&shown.setting.key) && shown.value.is_some())?;
+    let tokens =
+        [setting::OAUTH2_TOKEN.key, setting::OAUTH2_TOKEN_FILE.key, setting::OAUTH2_TOKEN_COMMAND.key];
+    let given =
+        config.shown().iter().find(|shown| tokens.contains(&shown.setting.key) && shown.value.is_some())?;
     Some(match &given.origin {
         mcp_server::config::Origin::File(path) => format!("{} in {}", given.setting.key, path.display()),
         origin => origin.to_string(),

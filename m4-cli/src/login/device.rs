@@ -33,7 +33,9 @@ pub async fn run<U: User>(
     let (client, is_registered) = match settings.choose_client(&server, resource.as_deref()) {
         ClientToUse::Named(client) => (client, false),
         ClientToUse::Registered(client) => (client, true),
-        ClientToUse::Register(at) => (registered(at, &settings.registration(&server, &scope), &server).await?, true),
+        ClientToUse::Register(at) => {
+            (registered(at, &settings.registration(&server, &scope), &server).await?, true)
+        }
         ClientToUse::Ask => (user.name_client(&server).await.map_err(DeviceLoginError::User)?, false),
     };
     let named = resource.as_deref().filter(|_| settings.resource_parameter);
@@ -42,7 +44,8 @@ pub async fn run<U: User>(
     let authorization = asking.authorization(endpoint, &scope, clock.now().wall).await?;
     show(&authorization);
     let tokens = asking.tokens(&authorization, clock).await?;
-    let session = StoredSession::issued(&server, client.clone(), resource.clone(), scope, tokens, clock.now().wall);
+    let session =
+        StoredSession::issued(&server, client.clone(), resource.clone(), scope, tokens, clock.now().wall);
     Ok(StoredSession {
         resource_parameter: settings.resource_parameter,
         registered_redirect: is_registered.then(|| settings.redirect_uri.clone()),
@@ -144,7 +147,9 @@ impl Asking<'_> {
                     }
                 }
                 DeviceStep::Ended(DeviceEnd::Denied) => return Err(DeviceLoginError::Denied),
-                DeviceStep::Ended(DeviceEnd::Failed(error)) => return Err(DeviceLoginError::Endpoint(error.into())),
+                DeviceStep::Ended(DeviceEnd::Failed(error)) => {
+                    return Err(DeviceLoginError::Endpoint(error.into()));
+                }
                 // `Confirmed` came with tokens, above.
                 DeviceStep::Ended(_) => return Err(DeviceLoginError::Expired),
             }
@@ -190,7 +195,9 @@ impl<E: Explain> Explain for DeviceLoginError<E> {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Login(error) => Some(error.hint().to_owned()),
-            Self::NotOffered => Some("leave out --device; --no-browser needs no browser here either".to_owned()),
+            Self::NotOffered => {
+                Some("leave out --device; --no-browser needs no browser here either".to_owned())
+            }
             Self::Endpoint(DeviceError::Endpoint(error)) => Some(token_hint(error).to_owned()),
             Self::Endpoint(_) => Some("tell whoever runs the issuer".to_owned()),
             Self::Denied | Self::Expired => Some("run `m4 login --device` again".to_owned()),
@@ -203,7 +210,9 @@ impl<E: Explain> Explain for DeviceLoginError<E> {
 
 fn token_hint(error: &TokenError) -> &'static str {
     match error.code() {
-        Some("unauthorized_client" | "invalid_client") => "allow the device grant for this client at the issuer",
+        Some("unauthorized_client" | "invalid_client") => {
+            "allow the device grant for this client at the issuer"
+        }
         _ => error.hint(),
     }
 }

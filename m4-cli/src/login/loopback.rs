@@ -150,12 +150,7 @@ fn is_absent(error: &io::Error) -> bool {
     !matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied)
 }
 
-async fn accept(
-    listener: TcpListener,
-    site: Arc<Site>,
-    places: Arc<Semaphore>,
-    closing: CancellationToken,
-) {
+async fn accept(listener: TcpListener, site: Arc<Site>, places: Arc<Semaphore>, closing: CancellationToken) {
     let mut connections = JoinSet::new();
     loop {
         // What finds no place waits in the system's queue until one is given up.

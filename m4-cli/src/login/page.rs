@@ -120,7 +120,9 @@ mod tests {
     fn what_a_provider_says_is_text_on_the_page_and_never_markup() {
         let page = Page::failure("refused: <script>alert('x')</script> & \"more\"", Some("<b>"));
         assert!(!page.html.contains("<script") && !page.html.contains("<b>"), "{}", page.html);
-        assert!(page.html.contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; &quot;more&quot;."));
+        assert!(
+            page.html.contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; &quot;more&quot;.")
+        );
         assert!(page.html.contains("<p>&lt;b&gt;.</p>"));
     }
 

@@ -260,7 +260,9 @@ pub enum PersonError {
         issuer: String,
     },
     /// A server named an issuer, and nobody agreed that it gets the configured client's secret.
-    #[error("the server names {issuer}, and the configured client's secret goes to no issuer that you did not name")]
+    #[error(
+        "the server names {issuer}, and the configured client's secret goes to no issuer that you did not name"
+    )]
     Unconfirmed {
         /// The issuer.
         issuer: String,

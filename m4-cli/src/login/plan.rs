@@ -55,7 +55,10 @@ impl Plan {
         }
         let login = config.login.clone();
         let store = config.locations.logins_file.clone().ok_or_else(|| {
-            Failure::mendable("this user has no home to keep the login in", "set M4_HOME to a folder of your own")
+            Failure::mendable(
+                "this user has no home to keep the login in",
+                "set M4_HOME to a folder of your own",
+            )
         })?;
         let redirect_uri = match &login.redirect_uri {
             Some(uri) => uri.clone(),
@@ -63,7 +66,8 @@ impl Plan {
                 Failure::mendable(format!("{DEFAULT_REDIRECT_URI} {error}"), "set M4_LOGIN_REDIRECT_URI")
             })?,
         };
-        let base = |place, scope, warning| Self { place, login: login.clone(), scope, redirect_uri, store, warning };
+        let base =
+            |place, scope, warning| Self { place, login: login.clone(), scope, redirect_uri, store, warning };
         if let Some(text) = mcp {
             let url = ResourceUrl::parse(text).map_err(|error| {
                 Failure::usage(format!("the URL of the MCP server {error}"), error.hint())
@@ -76,8 +80,11 @@ impl Plan {
         let warning = chosen.rules.and_then(|rules| not_for_the_gate(rules, resource.as_deref()));
         let place = match &login.token_endpoint {
             Some(token) => {
-                let server =
-                    AuthorizationServer::configured(chosen.issuer, login.auth_endpoint.clone(), token.clone());
+                let server = AuthorizationServer::configured(
+                    chosen.issuer,
+                    login.auth_endpoint.clone(),
+                    token.clone(),
+                );
                 Place::Endpoints(Box::new(server), resource)
             }
             None => Place::Issuer(chosen.issuer, resource),
@@ -246,7 +253,10 @@ mod tests {
         assert!(matches!(plan(&[], None), Err(Failure::Usage(_))));
         assert!(matches!(plan(&[("M4_OAUTH2_ENABLED", "true")], None), Err(Failure::Mendable(_))));
         assert!(matches!(plan(&[], Some("ftp://m.example/mcp")), Err(Failure::Usage(_))));
-        assert!(matches!(plan(&[("M4_LOGIN_SEND_RESOURCE", "maybe")], Some("https://m.example/mcp")), Err(Failure::Mendable(_))));
+        assert!(matches!(
+            plan(&[("M4_LOGIN_SEND_RESOURCE", "maybe")], Some("https://m.example/mcp")),
+            Err(Failure::Mendable(_))
+        ));
         assert!(matches!(plan(&[], Some("https://m.example/mcp")).unwrap().place, Place::Server(_)));
     }
 }

@@ -137,7 +137,9 @@ mod tests {
 
     #[test]
     fn c17_a_redirect_uri_of_another_machine_is_a_problem() {
-        for text in ["https://evil.example/callback", "http://192.168.0.1:8088/callback", "http://localhost/#x"] {
+        for text in
+            ["https://evil.example/callback", "http://192.168.0.1:8088/callback", "http://localhost/#x"]
+        {
             let config = config(&[("M4_LOGIN_REDIRECT_URI", text)]);
             assert_eq!((config.login.redirect_uri, config.problems.problems().len()), (None, 1), "{text}");
         }

@@ -171,7 +171,10 @@ fn login_settings_are_read_under_their_old_names() {
         ("FMCP_OAUTH_SCOPE", "openid profile email"),
         ("FMCP_OAUTH_REDIRECT_URI", "http://localhost:8088/callback"),
     ]);
-    assert_eq!(config.login.client.as_ref().map(auth_core::oauth::client_auth::ClientAuth::client_id), Some("cli"));
+    assert_eq!(
+        config.login.client.as_ref().map(auth_core::oauth::client_auth::ClientAuth::client_id),
+        Some("cli")
+    );
     assert_eq!(config.login.scope.as_ref().map(auth_core::scope::ScopeSet::len), Some(3));
     assert_eq!(config.login.redirect_uri.as_ref().unwrap().as_str(), "http://localhost:8088/callback");
     assert_eq!(config.warnings().len(), 4);

@@ -1,8 +1,9 @@
 //! A browser that can be told what to do: Debian's Chromium and its driver, or those on the PATH.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use crate::environment;
 use crate::failure::{Failure, Outcome, say};
 use crate::workspace::output;
 
@@ -20,8 +21,9 @@ impl Chromium {
     }
 
     fn on_path() -> Option<Self> {
-        let first = |names: &[&str]| names.iter().map(PathBuf::from).find(|name| runs(name, &["--version"]));
-        Some(Self { driver: first(&["chromedriver"])?, browser: first(&BROWSERS)? })
+        // The driver wants to know where its browser is, not just its name.
+        let browser = BROWSERS.into_iter().find_map(program)?;
+        Some(Self { browser, driver: program("chromedriver")? })
     }
 
     fn install() -> Outcome<Self> {
@@ -31,7 +33,7 @@ impl Chromium {
                 format!("install {} (Debian's names), or run this as root on Debian", PACKAGES.join(" and ")),
             )
         };
-        if !is_root() || !runs(Path::new(APT), &["--version"]) {
+        if !is_root() || program(APT).is_none() {
             return Err(missing());
         }
         say(format_args!("installing {} with apt-get", PACKAGES.join(" and ")));
@@ -56,10 +58,9 @@ fn is_root() -> bool {
     output(command.arg("-u").stdin(Stdio::null())).is_ok_and(|result| result.stdout.trim_ascii() == b"0")
 }
 
-fn runs(program: &Path, arguments: &[&str]) -> bool {
-    let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
+fn program(name: &str) -> Option<PathBuf> {
+    let path = environment::variable("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|program| program.is_file())
 }
 
 const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];

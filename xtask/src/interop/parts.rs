@@ -124,7 +124,22 @@ impl Part {
                 "killed after it spent",
                 "killed at any moment",
             ],
-            Self::Login => &[],
+            Self::Login => &[
+                "sign-in",
+                "whoami and status",
+                "the stdio server uses it",
+                "the HTTP server takes it",
+                "another login",
+                "its port is taken",
+                "the person says no",
+                "an error that is markup",
+                "answers to another login",
+                "pasted, without a browser",
+                "another issuer in the answer",
+                "login to a server (--mcp)",
+                "on another device",
+                "logout gives the tokens back",
+            ],
         }
     }
 

@@ -46,7 +46,12 @@ impl Login {
             }
             LoginTarget::Issuer { issuer, .. } => login.discover(Discovery::of_issuer(issuer)),
             LoginTarget::Server { server, resource } => {
-                login.choose_client(Box::new(Found { server: *server, resource, scopes_supported: None, is_registered: false }));
+                login.choose_client(Box::new(Found {
+                    server: *server,
+                    resource,
+                    scopes_supported: None,
+                    is_registered: false,
+                }));
             }
         }
         login
