@@ -10,21 +10,27 @@ import { Browser } from './webdriver.mjs';
 
 const PERSON = 'researcher';
 const DEFAULT_PORT = 8088;
+const SUBMIT = 'button[type=submit]';
 const MARKUP = '<img src=x onerror="window.owned=true"><script>window.owned=true</script>';
 
 const browser = await Browser.start(SCRATCH);
 process.on('exit', () => browser.stop());
 const home = new Home('home');
 
-/// Goes where `m4` says and signs in; `agree` says what is done on the page that asks for consent.
-async function signIn(address, agree = () => browser.click('button[type=submit]')) {
+/// Goes where `m4` says and signs in; `answered` is what is clicked on the page that asks for consent.
+async function signIn(address, answered = SUBMIT) {
   await browser.open(`${ISSUER}/.well-known/openid-configuration`);
   await browser.forget();
   await browser.open(String(address));
+  await identify(answered);
+}
+
+/// Answers the issuer's pages: who it is, and whether they agree.
+async function identify(answered = SUBMIT) {
   await browser.fill('input[name=login]', PERSON);
   await browser.fill('input[name=password]', 'any');
-  await browser.click('button[type=submit]');
-  await agree();
+  await browser.leave(SUBMIT);
+  await browser.leave(answered);
 }
 
 /// Logs in at the address that `m4` gives, and checks that both ends say so; returns the redirect URI.
@@ -102,7 +108,7 @@ await step('the person says no', async () => {
   const before = home.logins();
   const run = home.start('login');
   const address = await run.address();
-  await signIn(address, () => browser.click('a[href$="/abort"]'));
+  await signIn(address, 'a[href$="/abort"]');
   await browser.arrive(address.searchParams.get('redirect_uri'));
   check((await browser.title()).startsWith('You are not logged in'), `the page says: ${await browser.text()}`);
   await browser.screenshot(join(dirname(SCRATCH), 'login-failure.png'));
@@ -174,12 +180,9 @@ await step('on another device', async () => {
   await browser.forget();
   await browser.open(`${ISSUER}/device`);
   await browser.fill('input[name=user_code]', code);
-  await browser.click('button[type=submit]');
-  await browser.click('button[type=submit]');
-  await browser.fill('input[name=login]', PERSON);
-  await browser.fill('input[name=password]', 'any');
-  await browser.click('button[type=submit]');
-  await browser.click('button[type=submit]');
+  await browser.leave(SUBMIT);
+  await browser.leave(SUBMIT);
+  await identify();
   check(await run.ended === 0, run.stderr);
   check((await device.m4('whoami')).includes(PERSON), 'whoami does not know the person');
 });

@@ -57,7 +57,7 @@ class Running {
   constructor(program, args, env) {
     this.process = spawn(program, args, { env, stdio: 'pipe' });
     this.process.stdout.setEncoding('utf8').on('data', (text) => { this.stdout += text; });
-    this.process.stderr.setEncoding('utf8').on('data', (text) => { this.stderr += text; console.error(text.trimEnd()); });
+    this.process.stderr.setEncoding('utf8').on('data', (text) => { this.stderr += text; process.stderr.write(text); });
     this.process.stdin.on('error', () => {});
     this.ended = new Promise((resolve) => {
       this.process.on('close', (code, signal) => { this.code = code ?? signal; resolve(this.code); });

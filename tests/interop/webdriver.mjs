@@ -62,13 +62,12 @@ export class Browser {
     await this.#call('POST', `/element/${await this.#find(css)}/value`, { text });
   }
 
-  async click(css) {
+  /// Clicks what leads to another page, and waits for that.
+  async leave(css) {
+    // Each page's elements have names of their own.
+    const page = await this.#find('html');
     await this.#call('POST', `/element/${await this.#find(css)}/click`, {});
-  }
-
-  /// Whether the page shows such an element.
-  async shows(css) {
-    return this.#find(css).then(() => true, () => false);
+    await until(async () => await this.#find('html') !== page, `the page stays after a click on ${css}`);
   }
 
   /// Waits until the address begins like this.
@@ -110,7 +109,7 @@ export class Browser {
       method, body: body && JSON.stringify(body), signal: AbortSignal.timeout(PATIENCE * 2),
     });
     const { value } = await response.json();
-    if (!response.ok) throw new Error(`${method} ${path}: ${value.message.slice(0, 300)}`);
+    if (!response.ok) throw new Error(`${method} ${path}: ${value.message.split('\n')[0]}`);
     return value;
   }
 }
