@@ -10,16 +10,19 @@ pub fn lock_within(
     patience: Duration,
 ) -> Result<Option<Box<dyn LockedStore + '_>>, StoreError> {
     // By the clock, because on a busy machine a short sleep is a long one.
-    let end = Instant::now() + patience;
+    let start = Instant::now();
     // Tried again and again, because a process that is stopped keeps its locks.
     loop {
         if let Some(locked) = store.try_lock()? {
             return Ok(Some(locked));
         }
-        if Instant::now() >= end {
+        let waited = start.elapsed();
+        if waited >= patience {
             return Ok(None);
         }
-        std::thread::sleep(LOCK_INTERVAL);
+        // There is no queue. Whoever has waited longer asks more often, so that none of many loses every time.
+        let seconds = u32::try_from(waited.as_secs()).unwrap_or(u32::MAX);
+        std::thread::sleep(LOCK_INTERVAL / seconds.saturating_add(1));
     }
 }
 
