@@ -24,6 +24,14 @@ mod json_schema;
 mod keys;
 mod limits;
 #[cfg(unix)]
+mod login_bad_answers;
+#[cfg(unix)]
+mod login_browser;
+#[cfg(unix)]
+mod login_clients;
+#[cfg(unix)]
+mod login_device;
+#[cfg(unix)]
 mod logins;
 #[cfg(unix)]
 mod logout;

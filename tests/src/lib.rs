@@ -12,5 +12,6 @@ pub mod dpop;
 pub mod http;
 pub mod issuer;
 pub mod load;
+pub mod login;
 pub mod sandbox;
 pub mod server;

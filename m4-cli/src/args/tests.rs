@@ -42,6 +42,7 @@ fn help_texts() {
     insta::assert_snapshot!("help_keys_list", help(&["keys", "list"]));
     insta::assert_snapshot!("help_keys_revoke", help(&["keys", "revoke"]));
     insta::assert_snapshot!("help_logout", help(&["logout"]));
+    insta::assert_snapshot!("help_login", help(&["login"]));
     insta::assert_snapshot!("help_query", help(&["query"]));
     insta::assert_snapshot!("help_serve", help(&["serve"]));
     insta::assert_snapshot!("help_status", help(&["status"]));
@@ -71,6 +72,8 @@ fn the_commands_of_the_seeds_are_understood() {
         "doctor --json",
         "init mimic-iv-demo --src dir --force",
         "query --sql SELECT --dataset mimic-iv-demo --json --limit 5",
+        "login --issuer https://i --client-id c --scope a --profile work --no-browser",
+        "login --mcp https://m.example/mcp --timeout 90 --json",
         "status --json",
     ] {
         Cli::try_parse_from(std::iter::once("m4").chain(line.split(' '))).unwrap();

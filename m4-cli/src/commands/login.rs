@@ -1,7 +1,9 @@
 //! `m4 login`.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
+use auth_core::oauth::client::authorization::RedirectUri;
 use auth_core::oauth::client::device::DeviceAuthorization;
 use auth_core::oauth::client::login::LoginSettings;
 use auth_core::oauth::client::stored_token::StoredSession;
@@ -10,7 +12,6 @@ use mcp_server::config::{Config, setting};
 use mcp_server::credentials::probe;
 use mcp_server::credentials::store::{FileStore, Sessions, lock_within};
 use mcp_server::env::Environment;
-use mcp_server::error::Explain;
 use mcp_server::gate::clock::Clock;
 use mcp_server::logging;
 use serde::Serialize;
@@ -24,7 +25,7 @@ use crate::login::page::Page;
 use crate::login::person::Person;
 use crate::login::plan::{Place, Plan};
 use crate::login::{device, driver};
-use crate::output::Printer;
+use crate::output::{Printer, visible};
 
 pub(super) fn run(args: &LoginArgs, env: &Environment, printer: &Printer) -> Outcome {
     let config = Config::load(env, &args.flags());
@@ -96,7 +97,7 @@ async fn in_a_browser(
         ));
     }
     let settings = plan.settings(challenge, redirect_uri.clone(), sessions)?;
-    let mut person = person(args, plan, printer, redirect_uri, listener, &settings);
+    let mut person = person(args, printer, redirect_uri, listener, &settings);
     let outcome = driver::run(settings, driver::randomness()?, &mut person).await;
     // The page says that the login is there once it is.
     let outcome = match outcome {
@@ -124,7 +125,7 @@ async fn on_another_device(
 ) -> Result<StoredSession, Failure> {
     let redirect_uri = plan.redirect_uri.clone();
     let settings = plan.settings(challenge, redirect_uri.clone(), sessions)?;
-    let mut person = person(args, plan, printer, redirect_uri, None, &settings);
+    let mut person = person(args, printer, redirect_uri, None, &settings);
     let deadline = person.deadline();
     let show = |authorization: &DeviceAuthorization| printer.ask(to_confirm(authorization));
     match timeout_at(deadline, device::run(&settings, &mut person, show)).await {
@@ -135,21 +136,13 @@ async fn on_another_device(
 
 fn person(
     args: &LoginArgs,
-    plan: &Plan,
     printer: &Printer,
-    redirect_uri: auth_core::oauth::client::authorization::RedirectUri,
+    redirect_uri: RedirectUri,
     listener: Option<Loopback>,
     settings: &LoginSettings,
 ) -> Person {
-    let _ = plan;
-    Person::new(
-        printer.clone(),
-        !args.no_browser,
-        redirect_uri,
-        listener,
-        settings.client.clone(),
-        args.timeout,
-    )
+    let configured = settings.client.clone();
+    Person::new(printer.clone(), !args.no_browser, redirect_uri, listener, configured, args.timeout)
 }
 
 fn to_confirm(authorization: &DeviceAuthorization) -> String {
@@ -159,7 +152,8 @@ fn to_confirm(authorization: &DeviceAuthorization) -> String {
         authorization.user_code
     );
     if let Some(complete) = &authorization.verification_uri_complete {
-        text.push_str(&format!("\nOr open this, and compare the code:\n\n  {}\n", complete.url()));
+        // Writing to a string cannot fail.
+        let _ = write!(text, "\nOr open this, and compare the code:\n\n  {}\n", complete.url());
     }
     text
 }
@@ -238,13 +232,14 @@ impl<'a> Report<'a> {
     }
 
     fn text(&self) -> String {
-        let resource = self.resource.map_or_else(String::new, |resource| format!(" for {resource}"));
+        let resource =
+            self.resource.map_or_else(String::new, |resource| format!(" for {}", visible(resource)));
         let lasts = match (&self.expires_at, self.renewable) {
             (_, true) => "it is renewed as needed".to_owned(),
             (Some(at), false) => format!("it ends at {at}: the issuer gave no refresh token"),
             (None, false) => "the issuer does not say when it ends".to_owned(),
         };
-        format!("logged in at {}{resource}\n{lasts}", self.issuer)
+        format!("logged in at {}{resource}\n{lasts}", visible(self.issuer))
     }
 }
 

@@ -10,6 +10,7 @@ use auth_core::oauth::client_auth::ClientAuth;
 use auth_core::secret::Secret;
 use mcp_server::error::Explain;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
 use super::browser;
@@ -79,12 +80,21 @@ impl Person {
         }
     }
 
-    async fn heard(&mut self, callback: &mut Callback<'_>) -> Result<(), PersonError> {
+    /// `opening` ends when it is known whether there is a browser; one that runs in this terminal, when it does.
+    async fn heard(
+        &mut self,
+        callback: &mut Callback<'_>,
+        mut opening: Option<JoinHandle<bool>>,
+    ) -> Result<(), PersonError> {
         while !callback.is_answered() {
-            if self.listener.is_none() && self.input.is_none() {
+            if self.listener.is_none() && self.input.is_none() && opening.is_none() {
                 return Err(PersonError::NoWayBack);
             }
             tokio::select! {
+                is_open = opened(&mut opening) => {
+                    opening = None;
+                    self.told_of_browser(is_open);
+                }
                 arrival = from_browser(&mut self.listener) => self.came(arrival, callback),
                 line = from_input(&mut self.input) => self.pasted(line, callback),
             }
@@ -131,13 +141,22 @@ impl Person {
         }
     }
 
+    fn told_of_browser(&mut self, is_open: bool) {
+        if is_open {
+            self.printer.note("Your browser was asked to open it. Waiting for it to come back …");
+        } else {
+            self.printer.note("No browser could be opened on this machine.");
+            self.asks_for_paste();
+        }
+    }
+
     fn asks_for_paste(&mut self) {
         self.printer.ask(format_args!(
             "Log in there. The browser then ends at an address that begins with {}, and that page may fail to load.\n\
              Paste the whole address here:",
             self.redirect_uri
         ));
-        self.input = Some(lines());
+        self.input.get_or_insert_with(lines);
     }
 }
 
@@ -150,15 +169,11 @@ impl User for Person {
         callback: &mut Callback<'_>,
     ) -> Result<(), PersonError> {
         self.printer.ask(format_args!("To log in, open this address in a browser:\n\n  {}\n", url.as_str()));
-        if !self.opens_browser {
-            self.asks_for_paste();
-        } else if browser::open(url).await {
-            self.printer.note("Your browser was asked to open it. Waiting for it to come back …");
-        } else {
-            self.printer.note("No browser could be opened on this machine.");
+        let opening = self.opens_browser.then(|| tokio::spawn(browser::open(url.clone())));
+        if opening.is_none() {
             self.asks_for_paste();
         }
-        match timeout_at(self.deadline, self.heard(callback)).await {
+        match timeout_at(self.deadline, self.heard(callback, opening)).await {
             Ok(outcome) => outcome,
             Err(_) => Err(self.timed_out()),
         }
@@ -202,6 +217,13 @@ fn chosen(configured: Option<ClientAuth>, line: &str, issuer: String) -> Result<
             Err(PersonError::NoClient { issuer })
         }
         None => Ok(ClientAuth::Public { client_id: line.to_owned() }),
+    }
+}
+
+async fn opened(opening: &mut Option<JoinHandle<bool>>) -> bool {
+    match opening {
+        Some(opening) => opening.await.unwrap_or(false),
+        None => std::future::pending().await,
     }
 }
 

@@ -42,7 +42,7 @@ pub(crate) fn description(state: &State) -> Value {
         } },
         "rotate": { "post": at("/rotate"), "body": { "keep_old": true } },
         "fail": { "post": at("/fail"), "body": {
-            "endpoint": "jwks|discovery|token|introspection|revocation", "fault": "{\"status\":500}|\"hang\"|\"garbage\"|\"oversize\"|\"redirect\"|null",
+            "endpoint": "jwks|discovery|token|introspection|revocation", "fault": "{\"status\":500}|\"hang\"|\"garbage\"|\"error-with200\"|\"oversize\"|\"redirect\"|null",
         } },
         "delay": { "post": at("/delay"), "body": { "endpoint": "jwks|discovery|token|introspection|revocation", "ms": 250 } },
         "well_known_jwks": { "post": at("/well-known-jwks"), "body": { "served": true } },

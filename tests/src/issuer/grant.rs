@@ -1,4 +1,5 @@
-//! The token endpoint: the client-credentials and refresh grants (RFC 6749 §4.4, §6) with the errors of §5.2.
+//! The token endpoint: the grants of people (RFC 6749 §4.1, RFC 8628), of clients and of refresh tokens (RFC 6749 §4.4, §6)
+//! with the errors of §5.2.
 
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use url::form_urlencoded;
 
 use super::client::authenticate;
 use super::state::State;
-use super::token::TokenSpec;
+use super::token::{DEFAULT_SUBJECT, TokenSpec};
 
 pub(crate) async fn token(Shared(state): Shared<Arc<State>>, headers: HeaderMap, body: Bytes) -> Response {
     match Grant::parse(&state, &headers, &body) {
@@ -20,8 +21,8 @@ pub(crate) async fn token(Shared(state): Shared<Arc<State>>, headers: HeaderMap,
             let spec = TokenSpec::new()
                 .audience(grant.audience)
                 .scope(grant.scope.clone())
-                .subject(&state.client.id)
-                .claim("client_id", state.client.id.clone());
+                .subject(grant.subject.unwrap_or(&state.client.id))
+                .claim("client_id", grant.client_id);
             let mut answer = json!({
                 "access_token": state.mint(&spec),
                 "token_type": "Bearer",
@@ -41,7 +42,10 @@ pub(crate) async fn token(Shared(state): Shared<Arc<State>>, headers: HeaderMap,
 struct Grant {
     audience: Vec<String>,
     scope: String,
-    /// The next one, where one was exchanged.
+    /// Who logged in; the client itself where nobody did.
+    subject: Option<&'static str>,
+    client_id: String,
+    /// The next one, where one was exchanged, or the first of a login.
     refresh_token: Option<String>,
 }
 
@@ -56,15 +60,26 @@ pub(super) struct Refusal {
 impl Grant {
     fn parse(state: &State, headers: &HeaderMap, body: &[u8]) -> Result<Self, Refusal> {
         let form = Form::parse(headers, body)?;
-        authenticate(state, headers, &form)?;
-        let is_refresh = match form.one("grant_type")? {
-            Some("client_credentials") => false,
-            Some("refresh_token") => true,
-            Some(_) => {
-                return Err(refusal("unsupported_grant_type", "this grant is not offered"));
-            }
+        let client_id = client(state, headers, &form)?;
+        let spent = match form.one("grant_type")? {
+            Some("client_credentials" | "refresh_token") => None,
+            Some("authorization_code") => Some(state.logins.spend_code(&form)?),
+            Some(DEVICE_GRANT) => Some(state.logins.spend_device_code(&form)?),
+            Some(_) => return Err(refusal("unsupported_grant_type", "this grant is not offered")),
             None => return Err(refusal("invalid_request", "grant_type is missing")),
         };
+        if let Some(spent) = spent {
+            if spent.client_id != client_id {
+                return Err(refusal("invalid_grant", "the code is another client's"));
+            }
+            return Ok(Self {
+                audience: vec![spent.resource.unwrap_or_else(|| state.defaults.audience.clone())],
+                scope: spent.scope,
+                subject: Some(DEFAULT_SUBJECT),
+                client_id,
+                refresh_token: Some(state.issue_refresh_token()),
+            });
+        }
         let scope = match form.one("scope")? {
             None => state.defaults.scope.clone(),
             Some(asked) => {
@@ -85,15 +100,29 @@ impl Grant {
             audience.push(state.defaults.audience.clone());
         }
         // Last, so that a request with another mistake costs no token.
-        let refresh_token = match (is_refresh, form.one("refresh_token")?) {
-            (false, _) => None,
-            (true, None) => return Err(refusal("invalid_request", "refresh_token is missing")),
-            (true, Some(token)) => match state.rotate_refresh_token(token) {
+        let refresh_token = match (form.one("grant_type")?, form.one("refresh_token")?) {
+            (Some("refresh_token"), None) => {
+                return Err(refusal("invalid_request", "refresh_token is missing"));
+            }
+            (Some("refresh_token"), Some(token)) => match state.rotate_refresh_token(token) {
                 None => return Err(refusal("invalid_grant", "the refresh token is unknown or spent")),
                 next => next,
             },
+            _ => None,
         };
-        Ok(Self { audience, scope, refresh_token })
+        Ok(Self { audience, scope, subject: None, client_id, refresh_token })
+    }
+}
+
+/// The client, which proves who it is unless it is public; only people log in with one that is.
+pub(super) fn client(state: &State, headers: &HeaderMap, form: &Form) -> Result<String, Refusal> {
+    let is_public = form.one("client_id")?.filter(|id| state.logins.is_public(id));
+    match is_public.filter(|_| !headers.contains_key(header::AUTHORIZATION)) {
+        Some(id) if form.one("grant_type")? != Some("client_credentials") => Ok(id.to_owned()),
+        _ => {
+            authenticate(state, headers, form)?;
+            Ok(state.client.id.clone())
+        }
     }
 }
 
@@ -150,3 +179,6 @@ pub(super) fn uncached(status: StatusCode, body: serde_json::Value) -> Response 
     let headers = [(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")];
     (status, headers, Json(body)).into_response()
 }
+
+/// RFC 8628 §3.4.
+pub(super) const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";

@@ -1,4 +1,4 @@
-//! A mock OAuth 2 issuer on the loopback interface: discovery, key set, client-credentials and refresh grants,
+//! A mock OAuth 2 issuer on the loopback interface: discovery, key set, logins, client-credentials and refresh grants,
 //! introspection, revocation, and a control API.
 //!
 //! It has no users, no sessions and no secrets worth keeping: whoever reaches its port gets any token from it.
@@ -13,6 +13,7 @@ mod forge;
 mod grant;
 mod introspection;
 mod keys;
+mod login;
 mod refresh;
 mod revoke;
 mod routes;
@@ -30,6 +31,7 @@ use tokio::sync::oneshot;
 pub use client::ClientKey;
 pub use forge::Forgery;
 pub use keys::KeyKind;
+pub use login::{Advertised, PUBLIC_CLIENT, Parameters, USER_CODE};
 pub use refresh::Refreshes;
 pub use revoke::Revoked;
 pub use state::{Counters, Endpoint, Fault, OVERSIZE_BYTES, OldKeys};

@@ -8,8 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 
 use super::MockIssuer;
-use super::client::authenticate;
-use super::grant::{Form, Refusal, refusal};
+use super::grant::{Form, Refusal, client, refusal};
 use super::state::State;
 
 /// A token that was given back.
@@ -65,7 +64,7 @@ pub(crate) async fn revoke(Shared(state): Shared<Arc<State>>, headers: HeaderMap
 
 fn taken_back(state: &State, headers: &HeaderMap, body: &[u8]) -> Result<(), Refusal> {
     let form = Form::parse(headers, body)?;
-    authenticate(state, headers, &form)?;
+    client(state, headers, &form)?;
     let token = form.one("token")?.ok_or_else(|| refusal("invalid_request", "token is missing"))?;
     let hint = form.one("token_type_hint")?.unwrap_or_default();
     let mut known = state.revocations.known();

@@ -12,8 +12,9 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get, post};
 use serde_json::{Value, json};
 
+use super::grant::DEVICE_GRANT;
 use super::state::{Endpoint, Fault, OVERSIZE_BYTES, State};
-use super::{control, grant, introspection, revoke};
+use super::{control, grant, introspection, login, revoke};
 
 /// Every route of an issuer whose identifier has this path.
 pub(crate) fn router(state: &Arc<State>, issuer_path: &str) -> Router {
@@ -46,6 +47,10 @@ pub(crate) fn router(state: &Arc<State>, issuer_path: &str) -> Router {
         .route_layer(behave(Endpoint::Introspection));
     let revocation =
         Router::new().route("/revoke", post(revoke::revoke)).route_layer(behave(Endpoint::Revocation));
+    let people = Router::new()
+        .route("/authorize", get(login::authorize))
+        .route("/device_authorization", post(login::authorize_device))
+        .route("/register", post(login::register));
     let redirected =
         Router::new().route(REDIRECTED, any(StatusCode::OK)).route_layer(behave(Endpoint::Redirected));
     Router::new()
@@ -55,6 +60,7 @@ pub(crate) fn router(state: &Arc<State>, issuer_path: &str) -> Router {
         .merge(introspection)
         .merge(revocation)
         .merge(redirected)
+        .merge(people)
         .nest("/control", control::router())
         .with_state(state.clone())
 }
@@ -73,12 +79,15 @@ async fn act((delay, fault): (std::time::Duration, Option<Fault>), request: Requ
         Some(Fault::Garbage) => {
             ([(header::CONTENT_TYPE, "application/json")], "<html>not json</html>").into_response()
         }
+        Some(Fault::ErrorWith200) => {
+            Json(json!({ "error": "invalid_grant", "error_description": "<b>no</b>" })).into_response()
+        }
         Some(Fault::Redirect) => {
             (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, REDIRECTED)]).into_response()
         }
         Some(Fault::Oversize) => {
-            let padding = "x".repeat(OVERSIZE_BYTES);
-            Json(json!({ "keys": [], "padding": padding })).into_response()
+            let body = format!("{{\"keys\":[],\"padding\":\"{}\"}}", "x".repeat(OVERSIZE_BYTES));
+            ([(header::CONTENT_TYPE, "application/json")], body).into_response()
         }
     }
 }
@@ -89,20 +98,24 @@ async fn metadata(Shared(state): Shared<Arc<State>>) -> Json<Value> {
         Some(_) => &["private_key_jwt"],
         None => &["client_secret_basic", "client_secret_post"],
     };
-    Json(json!({
+    let mut token_methods = methods.to_vec();
+    token_methods.push("none");
+    let mut metadata = json!({
         "issuer": state.defaults.issuer,
         "jwks_uri": state.jwks_uri(),
         "token_endpoint": state.token_endpoint(),
-        "token_endpoint_auth_methods_supported": methods,
+        "token_endpoint_auth_methods_supported": token_methods,
         "introspection_endpoint": state.introspection_endpoint(),
         "introspection_endpoint_auth_methods_supported": methods,
         "revocation_endpoint": state.revocation_endpoint(),
-        "grant_types_supported": ["client_credentials", "refresh_token"],
-        "response_types_supported": [],
+        "grant_types_supported": ["authorization_code", "client_credentials", "refresh_token", DEVICE_GRANT],
+        "response_types_supported": ["code"],
         "scopes_supported": scopes,
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["RS256", "ES256"],
-    }))
+    });
+    state.logins.describe(&state.origin, &mut metadata);
+    Json(metadata)
 }
 
 async fn key_set(Shared(state): Shared<Arc<State>>) -> Json<Value> {

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::client::Client;
 use super::forge::{Materials, forge, sign};
 use super::keys::{KeyKind, SigningKey};
+use super::login::Logins;
 use super::refresh::{RefreshTokens, Refreshes};
 use super::revoke::Revocations;
 use super::token::{Defaults, TokenSpec, random_id};
@@ -43,6 +44,8 @@ pub enum Fault {
     Hang,
     /// 200 with a body that is not JSON.
     Garbage,
+    /// 200 with an OAuth error in the body.
+    ErrorWith200,
     /// 200 with a JSON body of [`OVERSIZE_BYTES`].
     Oversize,
     /// 307 to another path of this issuer, whose requests are counted.
@@ -81,6 +84,7 @@ pub(crate) struct State {
     pub(crate) defaults: Defaults,
     pub(crate) client: Client,
     pub(crate) revocations: Revocations,
+    pub(crate) logins: Logins,
     changing: Mutex<Changing>,
 }
 
@@ -118,7 +122,14 @@ impl State {
             assertions: BTreeSet::new(),
             refresh_tokens: RefreshTokens::default(),
         };
-        Self { origin, defaults, client, revocations: Revocations::default(), changing: Mutex::new(changing) }
+        Self {
+            origin,
+            defaults,
+            client,
+            revocations: Revocations::default(),
+            logins: Logins::default(),
+            changing: Mutex::new(changing),
+        }
     }
 
     /// The address of the key set. Not the one clients guess without discovery.
@@ -301,4 +312,4 @@ fn generate(kinds: &[KeyKind]) -> Vec<Arc<SigningKey>> {
 }
 
 /// Size of the body that [`Fault::Oversize`] answers with.
-pub const OVERSIZE_BYTES: usize = 8 * 1024 * 1024;
+pub const OVERSIZE_BYTES: usize = 50 * 1024 * 1024;

@@ -13,6 +13,7 @@ use crate::oauth::client::pkce::PkceUnsupported;
 use crate::oauth::client::registration::ClientIdUrl;
 use crate::oauth::client::resource_metadata::ResourceMetadataError;
 use crate::oauth::client::resource_metadata::{ResourceRule, ResourceUrl};
+use crate::oauth::client::stored_token::SessionKey;
 use crate::oauth::client::www_authenticate::TokenChallenge;
 use crate::oauth::metadata::Issuer;
 use crate::secret::Secret;
