@@ -61,6 +61,7 @@ pub fn serve(load: impl Fn() -> Config) -> Result<(), Box<dyn Explain>> {
             HttpSetting::Misconfigured(errors) => Err(boxed(errors.clone())),
         }
     });
+    credentials::refresh::finish();
     // A query that the engine is slow to stop, or a read of stdin that never ends, must not keep the process alive.
     runtime.shutdown_timeout(GRACE);
     outcome

@@ -87,7 +87,7 @@ impl Locked {
     /// Puts a whole new file into place, private to its user from the start and on the disk when this returns.
     pub(crate) fn replace(&self, content: &[u8]) -> io::Result<()> {
         let folder = folder_of(&self.target);
-        let mut file = NamedTempFile::new_in(folder)?;
+        let mut file = self.partial(folder)?;
         file.write_all(content)?;
         file.as_file().sync_all()?;
         file.persist(&self.target)?;
@@ -95,6 +95,16 @@ impl Locked {
         #[cfg(unix)]
         File::open(folder)?.sync_all()?;
         Ok(())
+    }
+
+    /// An empty file. Always under the same name, so that the secrets in one that a killed process left do not stay.
+    fn partial(&self, folder: &Path) -> io::Result<NamedTempFile> {
+        let mut name = self.target.file_name().unwrap_or_default().to_owned();
+        name.push(".partial");
+        match fs::remove_file(folder.join(&name)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => tempfile::Builder::new().prefix(&name).rand_bytes(0).tempfile_in(folder),
+        }
     }
 }
 
@@ -141,4 +151,26 @@ fn is_open_to_others(meta: &Metadata) -> bool {
 #[cfg(not(unix))]
 fn is_open_to_others(_: &Metadata) -> bool {
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_process_left_that_was_killed_while_it_wrote_does_not_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secrets");
+        let locked = Locked::wait(&path, |path| path.with_extension("lock")).unwrap();
+        locked.replace(b"first").unwrap();
+        // As `replace` leaves it when it gets no further.
+        std::mem::forget(locked.partial(folder.path()).unwrap());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
+        locked.replace(b"second").unwrap();
+        let mut left: Vec<_> =
+            fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["secrets", "secrets.lock"]);
+        assert_eq!(fs::read(&path).unwrap(), b"second");
+    }
 }

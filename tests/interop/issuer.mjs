@@ -12,9 +12,18 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
+import { Ledger } from './ledger.mjs';
+
 const { PORT, KEYS, PROVIDER, RESOURCES, TOKEN_SECONDS } = process.env;
 const ALGORITHMS = ['RS256', 'ES256'];
 const SCOPE = 'read:mimic-data';
+
+/// Clients of refresh.mjs, and what their access tokens live for: what it says, and what they are told where it differs.
+const LOGINS = {
+  // Renews at every call, because what it gets is said to be over.
+  hasty: { lifetime: 300, told: 0 },
+  brief: { lifetime: 3 },
+};
 
 // Newest first: the provider signs with the first key that fits.
 function rotate(kept) {
@@ -47,7 +56,10 @@ async function serve() {
     clients: [{
       client_id: 'worker', client_secret: 'worker-secret', grant_types: ['client_credentials'],
       redirect_uris: [], response_types: [],
-    }],
+    }, ...Object.keys(LOGINS).map((id) => ({
+      client_id: id, token_endpoint_auth_method: 'none', application_type: 'native',
+      grant_types: ['authorization_code', 'refresh_token'], redirect_uris: ['http://127.0.0.1/callback'],
+    }))],
     scopes: ['openid', 'offline_access', SCOPE],
     findAccount: (_context, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
     pkce: { required: () => true },
@@ -55,14 +67,17 @@ async function serve() {
     // MCP clients ask for the resource's scopes; many never ask for offline_access.
     issueRefreshToken: (_context, client) => client.grantTypeAllowed('refresh_token'),
     ttl: {
-      AccessToken: lifetime, ClientCredentials: lifetime, AuthorizationCode: 60, IdToken: 300,
-      Interaction: 600, Session: 3600, Grant: 3600, RefreshToken: 3600,
+      AccessToken: (_context, _token, client) => LOGINS[client.clientId]?.lifetime ?? lifetime,
+      ClientCredentials: lifetime, AuthorizationCode: 60, IdToken: 300, Interaction: 600, Session: 3600, Grant: 3600,
+      RefreshToken: 3600, DeviceCode: 600,
     },
     features: {
       // Its login page takes any name and password, so that a script can sign in.
       devInteractions: { enabled: true },
       clientCredentials: { enabled: true },
       registration: { enabled: true },
+      deviceFlow: { enabled: true },
+      revocation: { enabled: true },
       resourceIndicators: {
         enabled: true,
         // No default resource: a client that leaves `resource` out gets a token that no server of ours takes.
@@ -81,10 +96,12 @@ async function serve() {
     enabledJWA: { idTokenSigningAlgValues: ALGORITHMS },
     cookies: { keys: [randomUUID()] },
   });
+  const ledger = new Ledger(provider, (client, seconds) => LOGINS[client]?.told ?? seconds);
   provider.on('server_error', (_context, error) => console.error(error));
   // Which requests a client made, and how each ended, is what one looks for when it fails.
   const handle = provider.callback();
   const server = createServer((request, response) => {
+    if (ledger.answer(request, response)) return;
     response.on('finish', () => console.error(request.method, request.url, response.statusCode));
     handle(request, response);
   });

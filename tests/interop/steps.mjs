@@ -21,7 +21,7 @@ export function check(condition, otherwise) {
 }
 
 /// What a script is told by its environment.
-export const { SERVER, ISSUER, PROGRAM, SCRATCH, ALGORITHM } = process.env;
+export const { SERVER, ISSUER, PROGRAM, BINARIES, DATA, SCRATCH, ALGORITHM } = process.env;
 
 export const COUNT = 'SELECT count(*) AS n FROM mimiciv_hosp.patients';
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::{Duration, Instant};
 
 use m4_tests::issuer::{Endpoint, Fault, MockIssuer, Options, Refreshes, TokenSpec};
 use m4_tests::sandbox::Sandbox;
@@ -61,6 +62,27 @@ fn eight_servers_that_renew_at_every_call_lose_no_login() {
     });
     let renewed = u64::try_from(SERVERS * CALLS).unwrap();
     assert_eq!(issuer.refreshes(), Refreshes { rotated: renewed, reused: 0 });
+}
+
+#[test]
+fn a_server_that_is_left_while_it_renews_keeps_what_it_is_given() {
+    let issuer = issuer();
+    let sandbox = without_token(&issuer);
+    log_in(&sandbox, &issuer, LONG_AGO);
+    // Longer than a server that is left takes to end by itself.
+    issuer.delay(Endpoint::Token, Duration::from_secs(4));
+    let mut server = start(&sandbox);
+    server.start_request("tools/call", &json!({ "name": "whoami", "arguments": {} })).unwrap();
+    let asked = Instant::now();
+    while issuer.counters().token == 0 {
+        assert!(asked.elapsed() < DEADLINE, "the issuer is not asked; {}", server.stderr());
+        std::thread::yield_now();
+    }
+    server.close_and_wait(DEADLINE).unwrap();
+    assert_ne!(stored(&sandbox)["expires_at"], json!(LONG_AGO));
+    issuer.delay(Endpoint::Token, Duration::ZERO);
+    assert!(!call(&mut start(&sandbox), "whoami", json!({})).is_error);
+    assert_eq!(issuer.refreshes(), Refreshes { rotated: 1, reused: 0 });
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Real clients against the product, with a real issuer between them, in both of its default algorithms.
 
+mod chromium;
 mod issuer;
 mod leash;
 mod parts;
@@ -122,7 +123,7 @@ impl Ground {
         for part in ready {
             for server in &running {
                 say(format_args!("{} with {}", part.part.name(), server.algorithm));
-                if let Err(failure) = self.run(workspace, part, server, &mut issuer, report) {
+                if let Err(failure) = self.run(workspace, &home, part, server, &mut issuer, report) {
                     say(report.fail(part.part, server.algorithm, &failure));
                 }
             }
@@ -134,6 +135,7 @@ impl Ground {
     fn run(
         &self,
         workspace: &Workspace,
+        home: &Home,
         ready: &Ready,
         server: &Server,
         issuer: &mut Issuer,
@@ -145,6 +147,7 @@ impl Ground {
         fs::create_dir_all(&scratch).map_err(|error| Failure::io("make a folder", &error))?;
         let mut command = ready.command(workspace);
         command.env("SERVER", &server.url).env("ISSUER", &issuer.url).env("ALGORITHM", algorithm);
+        home.name(&mut command);
         // A home of its own: some clients keep tokens there, and none may find the developer's.
         command.env("SCRATCH", &scratch).env("HOME", &scratch).env("USERPROFILE", &scratch);
         let log = self.folder.join(format!("{name}.log"));

@@ -10,6 +10,8 @@ use crate::node::{Node, Package};
 use crate::python::Python;
 use crate::workspace::Workspace;
 
+use super::chromium::Chromium;
+
 /// A client, or what is not about any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Part {
@@ -23,6 +25,10 @@ pub(crate) enum Part {
     McpRemote,
     /// Callers under load while the issuer rotates its keys twice.
     Rotation,
+    /// Stdio servers that renew one stored login between them, and are killed meanwhile.
+    Refresh,
+    /// `m4 login` with a person at a real browser (Chromium).
+    Login,
 }
 
 /// A part that can be run, because what it needs is installed.
@@ -30,8 +36,8 @@ pub(crate) enum Part {
 pub(super) struct Ready {
     pub(super) part: Part,
     runner: Runner,
-    /// The program that the script drives.
-    program: Option<PathBuf>,
+    /// Programs that the script drives, by the variables that name them.
+    programs: Vec<(&'static str, PathBuf)>,
 }
 
 #[derive(Clone, Debug)]
@@ -48,6 +54,8 @@ impl Part {
             Self::Fastmcp => "fastmcp",
             Self::McpRemote => "mcp-remote",
             Self::Rotation => "rotation",
+            Self::Refresh => "refresh",
+            Self::Login => "login",
         }
     }
 
@@ -58,7 +66,7 @@ impl Part {
             Self::Python => Some(Package { name: "mcp", version: "2.3.0" }),
             Self::Fastmcp => Some(Package { name: "fastmcp", version: "4.1.2" }),
             Self::McpRemote => Some(Package { name: "mcp-remote", version: "0.15.1" }),
-            Self::Rotation => None,
+            Self::Rotation | Self::Refresh | Self::Login => None,
         }
     }
 
@@ -106,6 +114,32 @@ impl Part {
                 "second start on kept tokens",
             ],
             Self::Rotation => &["under key 1", "under key 2", "under key 3", "no call failed"],
+            Self::Refresh => &[
+                "8 × 200 renewals",
+                "tokens of 3 seconds",
+                "killed while it waits",
+                "stdin closed in a renewal",
+                "SIGTERM in a renewal",
+                "SIGINT in a renewal",
+                "killed after it spent",
+                "killed at any moment",
+            ],
+            Self::Login => &[
+                "sign-in",
+                "whoami and status",
+                "the stdio server uses it",
+                "the HTTP server takes it",
+                "another login",
+                "its port is taken",
+                "the person says no",
+                "an error that is markup",
+                "answers to another login",
+                "pasted, without a browser",
+                "another issuer in the answer",
+                "login to a server (--mcp)",
+                "on another device",
+                "logout gives the tokens back",
+            ],
         }
     }
 
@@ -116,23 +150,30 @@ impl Part {
             Self::Fastmcp => "fastmcp_client.py",
             Self::McpRemote => "remote.mjs",
             Self::Rotation => "rotation.mjs",
+            Self::Refresh => "refresh.mjs",
+            Self::Login => "login.mjs",
         }
     }
 
     /// Installs what it needs.
     pub(super) fn prepare(self, workspace: &Workspace, node: &Node) -> Outcome<Ready> {
-        let ready = |runner, program| Ready { part: self, runner, program };
+        let ready = |runner, programs| Ready { part: self, runner, programs };
+        let on_node = |programs| ready(Runner::Node(node.clone()), programs);
+        if self == Self::Login {
+            let Chromium { browser, driver } = Chromium::find()?;
+            return Ok(on_node(vec![("CHROMIUM", browser), ("CHROMEDRIVER", driver)]));
+        }
         let Some(package) = self.package() else {
-            return Ok(ready(Runner::Node(node.clone()), None));
+            return Ok(on_node(Vec::new()));
         };
         if matches!(self, Self::Python | Self::Fastmcp) {
             let python = Python::environment(workspace, &scripts(workspace).join("constraints.txt"))?;
             python.install(package)?;
-            return Ok(ready(Runner::Python(python, node.clone()), None));
+            return Ok(ready(Runner::Python(python, node.clone()), Vec::new()));
         }
         let name = if self == Self::Inspector { "mcp-inspector" } else { "mcp-remote" };
         let program = package.install(workspace)?.program(name)?;
-        Ok(ready(Runner::Node(node.clone()), Some(program)))
+        Ok(on_node(vec![("PROGRAM", program)]))
     }
 }
 
@@ -149,9 +190,7 @@ impl Ready {
                 command
             }
         };
-        if let Some(program) = &self.program {
-            command.env("PROGRAM", program);
-        }
+        command.envs(self.programs.iter().map(|(variable, program)| (variable, program)));
         command
     }
 }

@@ -40,6 +40,11 @@ impl Home {
         ))
     }
 
+    /// Tells a script where the programs and the data are, for servers and homes of its own.
+    pub(super) fn name(&self, script: &mut Command) {
+        script.env("BINARIES", &self.binaries).env("DATA", self.data());
+    }
+
     /// Starts a server of which every algorithm has one, so that each is one resource.
     pub(super) fn serve(
         &self,
@@ -78,8 +83,12 @@ impl Home {
     fn command(&self, name: &str) -> Command {
         let mut command = Command::new(binary(&self.binaries, name));
         isolate(&mut command);
-        command.env("M4_HOME", &self.folder).env("M4_DATA_DIR", self.folder.join("data"));
+        command.env("M4_HOME", &self.folder).env("M4_DATA_DIR", self.data());
         command
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.join("data")
     }
 }
 

@@ -33,6 +33,9 @@ pub enum LoginError {
         /// How long it was waited for.
         seconds: u64,
     },
+    /// The process is ending, and what it would be given it might not keep.
+    #[error("the login is not renewed by a program that is ending")]
+    Ending,
 }
 
 impl LoginError {
@@ -47,6 +50,7 @@ impl LoginError {
             Self::Over { .. } => "the login is over",
             Self::NotRenewed { .. } => "the login has expired and was not renewed",
             Self::Busy { .. } => "another program is renewing the login",
+            Self::Ending => "the server is ending",
         }
     }
 }
@@ -61,6 +65,7 @@ impl Explain for LoginError {
             }
             Self::NotRenewed { source, .. } => Some(format!("{}, or run `m4 login`", source.hint())),
             Self::Busy { .. } => Some("end the M4 process that hangs, and try again".to_owned()),
+            Self::Ending => None,
         }
     }
 }

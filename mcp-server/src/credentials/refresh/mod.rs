@@ -5,6 +5,7 @@
 //! for is on the disk before the lock is given back.
 
 mod error;
+mod spending;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,6 +18,7 @@ use auth_core::secret::Secret;
 use auth_core::time::{Now, UnixTime};
 
 pub use self::error::LoginError;
+use self::spending::SPENDING;
 use super::exchange::{Exchange, Http};
 use super::store::{LockedStore, Profile, SessionStore, Sessions, StoreError, lock_within};
 use crate::gate::clock::Clock;
@@ -109,6 +111,7 @@ impl Login {
             return settled.map(Some);
         }
         let Some(refresh_token) = &session.refresh_token else { return Err(LoginError::over(&session)) };
+        let Some(_spent) = SPENDING.begin() else { return Err(LoginError::Ending) };
         // A disk that is full or read-only is to be found out before the refresh token is spent.
         locked.write(&sessions)?;
         match self.spend(&session, refresh_token, now.wall) {
@@ -211,6 +214,14 @@ impl std::fmt::Debug for Login {
     }
 }
 
+/// Waits for refresh tokens that this process is spending, as long as an issuer may take to answer, so that nothing they
+/// are exchanged for is lost; from then on it spends no other. To be called when the process ends. Blocks.
+pub fn finish() {
+    if !SPENDING.end(LONGEST) {
+        tracing::warn!(target: "m4::login", "the program ends while a login is being renewed");
+    }
+}
+
 /// The old access token as long as it lives, unless the issuer ended the login.
 fn after_failure(
     session: &StoredSession,
@@ -228,6 +239,9 @@ fn after_failure(
 
 /// Longer than a request of another process can take.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What a request may take, and some to write what came of it.
+const LONGEST: Duration = Duration::from_secs(12);
 
 /// Between two attempts while the access token still works.
 const PAUSE: Duration = Duration::from_secs(30);
