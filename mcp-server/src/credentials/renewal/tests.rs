@@ -197,16 +197,25 @@ fn after_a_failure_there_is_a_pause_and_after_a_refusal_a_long_one() {
 
 #[test]
 fn many_that_need_it_at_once_fetch_once_and_share_what_came_of_it() {
+    const CALLERS: usize = 32;
     for error in [None, Some(DOWN)] {
         let world = World::new();
-        let time = world.time.clone();
+        let (time, arrived) = (world.time.clone(), Arc::new(AtomicUsize::new(0)));
+        let there = arrived.clone();
         world.then(move || {
+            while there.load(Ordering::SeqCst) < CALLERS {
+                std::thread::yield_now();
+            }
             // Longer than the pause after a failure: who waited meanwhile must not try it all over again.
             time.store(START + 10, Ordering::SeqCst);
             error.map_or_else(|| Ok(issued("one", Some(3600))), Err)
         });
         std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..32).map(|_| scope.spawn(|| world.token())).collect();
+            let call = || {
+                arrived.fetch_add(1, Ordering::SeqCst);
+                world.token()
+            };
+            let threads: Vec<_> = (0..CALLERS).map(|_| scope.spawn(call)).collect();
             for thread in threads {
                 assert_eq!(thread.join().unwrap(), error.map_or_else(|| Ok("one".to_owned()), Err));
             }
