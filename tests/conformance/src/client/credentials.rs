@@ -70,7 +70,11 @@ impl Source for Credentials {
         let now = Clock::start().now().wall;
         let jti = driver::unique_id()?;
         let times = AssertionTimes { jti: &jti, issued_at: now, expires_at: now.saturating_add(60) };
-        let form = Grant::ClientCredentials { scope: &scope }.form(resource.as_deref(), &client, &times)?;
+        let form = Grant::ClientCredentials { scope: &scope, audience: None }.form(
+            resource.as_deref(),
+            &client,
+            &times,
+        )?;
         let answer = exchange::post(&server.token_endpoint, &form).await?;
         let tokens = TokenResponse::parse(answer.status, &answer.body, &form)?;
         Ok(StoredSession::issued(&server, client, resource, scope, tokens, now))
