@@ -79,7 +79,7 @@ fn a_server_that_is_left_while_it_renews_keeps_what_it_is_given() {
         std::thread::yield_now();
     }
     server.close_and_wait(DEADLINE).unwrap();
-    assert_ne!(stored(&sandbox)["expires_at"], json!(LONG_AGO));
+    assert_ne!(stored(&sandbox, "default")["expires_at"], json!(LONG_AGO));
     issuer.delay(Endpoint::Token, Duration::ZERO);
     assert!(!call(&mut start(&sandbox), "whoami", json!({})).is_error);
     assert_eq!(issuer.refreshes(), Refreshes { rotated: 1, reused: 0 });
