@@ -7,6 +7,7 @@ use mcp_server::config::{Flags, duration_of, setting};
 
 /// What `m4 login` takes. What is left out comes from the settings `M4_LOGIN_*`, else from OAuth2's own.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub struct LoginArgs {
     /// The issuer to log in at
     #[arg(long, value_name = "URL")]

@@ -199,10 +199,7 @@ impl User for Person {
         };
         self.printer.ask(question);
         let input = self.input.get_or_insert_with(lines);
-        let line = match timeout_at(self.deadline, input.recv()).await {
-            Ok(line) => line,
-            Err(_) => return Err(self.timed_out()),
-        };
+        let Ok(line) = timeout_at(self.deadline, input.recv()).await else { return Err(self.timed_out()) };
         chosen(self.configured.take(), line.as_ref().map_or("", Secret::expose), issuer)
     }
 }

@@ -22,6 +22,7 @@ use super::token::random_id;
 
 /// What the metadata says about logins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a member of the metadata")]
 pub struct Advertised {
     /// Whether PKCE with S256.
     pub pkce: bool,
