@@ -196,8 +196,12 @@ impl RedirectError {
     }
 
     /// What to do about it.
-    pub const fn hint(&self) -> &'static str {
+    pub fn hint(&self) -> &'static str {
         match self {
+            // Mostly somebody who changed their mind (RFC 6749 §4.1.2.1).
+            Self::Refused(refusal) if refusal.error == "access_denied" => {
+                "log in again and allow it; if you did, ask whoever runs the authorization server"
+            }
             Self::Refused(_) => "mend what the authorization server names, then log in again",
             Self::WrongState | Self::SecondAnswer => {
                 "close this page and finish the login in the tab it was opened in"

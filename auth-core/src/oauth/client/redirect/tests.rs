@@ -112,6 +112,13 @@ fn a_refusal_is_shown_escaped_and_cut() {
 }
 
 #[test]
+fn whoever_said_no_is_not_told_to_mend_anything() {
+    let hint = |error: &str| receive(&format!("/callback?state=the-state&error={error}")).unwrap_err().hint();
+    assert!(hint("access_denied").starts_with("log in again and allow it"));
+    assert!(hint("invalid_scope").starts_with("mend what the authorization server names"));
+}
+
+#[test]
 fn a_parameter_given_twice_is_refused_before_anything_is_read() {
     for name in ANSWER_PARAMETERS {
         let error = receive(&format!("/callback?code=c&state=the-state&iss=x&{name}=y&{name}=")).unwrap_err();
