@@ -67,7 +67,7 @@ fn a_login_is_sealed_shared_and_renewed_with_a_real_keyring() {
     works(&mut first);
     assert!(is_sealed(&here));
     let text = file(&here).to_string();
-    assert!(!text.contains(&issuer.url()) && !text.contains("token"), "{text}");
+    assert!(!text.contains(issuer.url()) && !text.contains("token"), "{text}");
     let key = file(&here)["sealed"]["key"].clone();
 
     // Another process opens it, renews it, and seals it again.

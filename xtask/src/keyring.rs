@@ -15,7 +15,7 @@ pub(crate) fn run(workspace: &Workspace, library: &Library) -> Outcome {
     suite::run(workspace, library, &["-p", "m4-tests", "keyring::"].map(str::to_owned))
 }
 
-/// Those of tests/src/secret_service.rs.
+/// Those of `tests/src/secret_service.rs`.
 const PROGRAMS: Programs = Programs {
     names: &[("dbus-daemon", "--version"), ("gnome-keyring-daemon", "--version")],
     packages: &["dbus", "gnome-keyring"],

@@ -147,9 +147,9 @@ fn other_requests_are_not_the_callback() {
 fn an_answer_of_sixteen_kibibytes_is_read_and_a_longer_one_is_refused() {
     let padded = |start: &str, length| format!("{start:x<length$}");
     for start in ["/callback?state=the-state&code=", "http://127.0.0.1:8088/callback?state=the-state&code="] {
-        let take = |length| match start.starts_with('/') {
-            true => receive(&padded(start, length)),
-            false => pending(false).receive_pasted(&padded(start, length)),
+        let take = |length| {
+            let answer = padded(start, length);
+            if start.starts_with('/') { receive(&answer) } else { pending(false).receive_pasted(&answer) }
         };
         assert!(code(&take(16_384)).is_some(), "{start}");
         assert_eq!(take(16_385).unwrap_err(), RedirectError::TooLarge, "{start}");
