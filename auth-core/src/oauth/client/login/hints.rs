@@ -51,7 +51,8 @@ fn a_failed_discovery_says_whom_to_name_or_to_tell() {
 fn a_failed_redirect_says_whether_to_mend_to_wait_or_to_beware() {
     assert_hints(
         [
-            (RedirectError::Refused(refusal("access_denied")), "mend what the authorization server names"),
+            (RedirectError::Refused(refusal("access_denied")), "allow it"),
+            (RedirectError::Refused(refusal("invalid_scope")), "mend what the authorization server names"),
             (RedirectError::WrongState, "close this page"),
             (RedirectError::SecondAnswer, "close this page"),
             (RedirectError::NoIssuer { expected: issuer() }, "do not log in on the page"),
