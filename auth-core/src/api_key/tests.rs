@@ -56,6 +56,15 @@ fn a_digest_that_differs_in_one_bit_anywhere_is_not_found() {
 }
 
 #[test]
+fn a_key_is_the_same_as_one_of_its_name_and_text_and_no_other() {
+    let same = |(name, text): (&str, &str)| key("a", "one").is_same_as(&key(name, text));
+    assert_eq!(
+        [("a", "one"), ("a", "two"), ("b", "one"), ("b", "two")].map(same),
+        [true, false, false, false]
+    );
+}
+
+#[test]
 fn neither_a_name_nor_a_key_is_there_twice() {
     let mut keys = keys(&[("a", "one")]);
     assert!(matches!(keys.insert(key("a", "two")), Err(ApiKeysError::NameTaken { .. })));
