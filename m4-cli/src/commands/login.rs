@@ -112,7 +112,7 @@ async fn in_a_browser(
         Err(error) => Err(error.into()),
     };
     let page = match &outcome {
-        Ok(session) => Page::success(session.issuer.url().as_str()),
+        Ok(session) => Page::success(session.issuer.as_str()),
         Err(failure) => match failure.error() {
             Some(error) => Page::failure(&error.to_string(), error.hint().as_deref()),
             None => Page::failure("the login was not stored", None),
