@@ -56,6 +56,15 @@ fn a_digest_that_differs_in_one_bit_anywhere_is_not_found() {
 }
 
 #[test]
+fn keys_are_counted() {
+    let counted = [&[][..], &[("a", "one")], &[("a", "one"), ("b", "two")]].map(|entries| {
+        let keys = keys(entries);
+        (keys.len(), keys.is_empty())
+    });
+    assert_eq!(counted, [(0, true), (1, false), (2, false)]);
+}
+
+#[test]
 fn a_key_is_the_same_as_one_of_its_name_and_text_and_no_other() {
     let same = |(name, text): (&str, &str)| key("a", "one").is_same_as(&key(name, text));
     assert_eq!(
