@@ -143,7 +143,7 @@ fn digest(hex: &str) -> Option<TokenDigest> {
         return None;
     }
     for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-        *byte = hex_digit(*high)? << 4 | hex_digit(*low)?;
+        *byte = (hex_digit(*high)? << 4) + hex_digit(*low)?;
     }
     Some(TokenDigest::from_bytes(bytes))
 }

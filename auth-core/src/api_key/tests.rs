@@ -168,6 +168,7 @@ fn a_file_that_is_not_understood_is_refused_whole() {
         (DIGEST, &DIGEST.to_uppercase()),
         (DIGEST, &DIGEST.replace('9', "g")),
         (r#"["a"]"#, r#"["a b"]"#),
+        (r#"["a"]"#, r#"["a "]"#),
         (r#"["a"]"#, r#"[""]"#),
         (r#"["a"]"#, r#"["\""]"#),
     ] {

@@ -352,7 +352,8 @@ mod tests {
             ("https://m.example/Mcp?a=B", "https://m.example/Mcp?a=B"),
             ("http://127.0.0.1:8080/", "http://127.0.0.1:8080"),
         ] {
-            assert_eq!(asked(text).canonical(), canonical);
+            let url = asked(text);
+            assert_eq!((url.canonical().as_str(), url.to_string().as_str()), (canonical, url.as_str()));
         }
     }
 

@@ -184,6 +184,8 @@ mod tests {
         assert_eq!(step_up.unauthenticated(), Err(StepUpError::Unauthenticated));
         let error = step_up.challenged(&TokenChallenge::default()).unwrap_err();
         assert_eq!(error, StepUpError::NamesNoScope);
+        assert!(error.hint().contains("whoever runs the server"));
+        assert!(StepUpError::TooOften { scopes: set("a") }.hint().contains("for these scopes"));
     }
 
     #[test]

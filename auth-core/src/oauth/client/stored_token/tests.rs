@@ -68,7 +68,11 @@ fn what_is_written_is_read_again() {
     let registered_redirect = RedirectUri::parse("http://localhost:8088/callback").ok();
     let registered = StoredSession { registered_redirect, ..session() };
     assert_eq!(document(&registered)["registered_redirect_uri"], "http://localhost:8088/callback");
-    for session in [session(), minimal, registered] {
+    let confidential = StoredSession {
+        client: ClientAuth::Basic { client_id: "m4".into(), secret: Secret::new("s") },
+        ..session()
+    };
+    for session in [session(), minimal, registered, confidential] {
         let read = StoredSession::parse(session.to_json().expose().as_bytes()).unwrap();
         assert_eq!(document(&read), document(&session));
         assert_eq!((read.key(), read.client.method()), (session.key(), session.client.method()));
@@ -105,6 +109,8 @@ fn c17_a_damaged_login_is_refused_and_another_format_named() {
     }
     assert_eq!(parse(json!({ "version": 2 })).unwrap_err(), StoredSessionError::Version { found: 2 });
     assert_eq!(StoredSession::parse(b"").unwrap_err(), StoredSessionError::Corrupt);
+    assert_eq!(StoredSessionError::Corrupt.hint(), "log in again");
+    assert!(StoredSessionError::Version { found: 2 }.hint().contains("the version of M4 that wrote it"));
 }
 
 #[test]
@@ -157,7 +163,9 @@ fn a_refresh_keeps_what_the_answer_leaves_out() {
     assert!(old.was_renewed_in(&kept) && kept.was_renewed_in(&rotated));
     assert!(!old.was_renewed_in(&old.clone()));
     let dropped = StoredSession { refresh_token: None, ..old.clone() };
-    assert!(old.was_renewed_in(&dropped));
+    assert!(old.was_renewed_in(&dropped) && !dropped.was_renewed_in(&dropped.clone()));
+    let bound = TokenResponse { token_type: TokenType::Dpop, ..tokens(None, None) };
+    assert_eq!(old.renewed(bound, later).token_type, TokenType::Dpop);
 }
 
 #[test]
