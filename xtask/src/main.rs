@@ -17,6 +17,7 @@ mod interop;
 mod issuer;
 mod keyring;
 mod load;
+mod modules;
 mod mutants;
 mod node;
 mod python;

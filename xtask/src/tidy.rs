@@ -4,13 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::failure::{Failure, Outcome, say};
+use crate::modules::Modules;
 use crate::security_page::{PAGE, Tests};
 use crate::workspace::Workspace;
 
 /// Checks the whole workspace and reports every finding at once.
 pub(crate) fn run(workspace: &Workspace) -> Outcome {
     let mut findings = top_level(&entries(workspace.root())?);
-    let mut tests = Tests::default();
+    let (mut tests, mut modules) = (Tests::default(), Modules::default());
     let mut page = String::new();
     for path in files(workspace.root())? {
         // Binary files hold no rules to break.
@@ -19,11 +20,14 @@ pub(crate) fn run(workspace: &Workspace) -> Outcome {
         findings.extend(check(&path, &text).into_iter().map(|finding| format!("{path}: {finding}")));
         if is_source(&path) {
             tests.collect(&path, &text);
+            modules.collect(&path, &text);
         } else if path == PAGE {
             page = text;
         }
     }
     findings.extend(tests.findings(&page).into_iter().map(|finding| format!("{PAGE}: {finding}")));
+    let undeclared = modules.undeclared().into_iter();
+    findings.extend(undeclared.map(|path| format!("{path}: no other file declares this module: remove it")));
     if findings.is_empty() {
         return Ok(());
     }

@@ -16,6 +16,7 @@ use crate::rejection::TokenKind;
 use crate::scope::{ScopeRequirements, ScopeSet};
 use crate::testing::{Signer, jwks, signing_input};
 use crate::time::{Instant, UnixTime};
+use crate::token::TokenDigest;
 
 mod cached;
 mod properties;
@@ -389,6 +390,7 @@ fn authenticating_costs_nothing_of_the_rate() {
     }
     let caller = authenticate();
     assert_eq!(&**caller.principal().unwrap().subject(), "ada");
+    assert_eq!(caller.fingerprint(), Some(TokenDigest::of(&token).fingerprint()));
     world.gate.authorize(&caller, &QUERY, at(0)).unwrap();
     let refused = world.gate.authorize(&caller, &QUERY, at(0)).unwrap_err();
     assert_eq!(refused.rejection.code(), "rate_limited");

@@ -288,7 +288,8 @@ mod tests {
             assert!(error.is_invalid_grant() && !error.is_temporary());
             assert_eq!(error.to_string(), "the authorization server refused: `invalid_grant` (`expired`)");
         }
-        assert_eq!(with(json!({ "error": {"x": 1} })).unwrap_err().code(), Some(r#"{"x":1}"#));
+        let other = with(json!({ "error": {"x": 1} })).unwrap_err();
+        assert_eq!((other.code(), other.is_invalid_grant()), (Some(r#"{"x":1}"#), false));
         assert_eq!(with(json!({ "error": "" })).unwrap_err().code(), Some("unnamed"));
         assert!(with(json!({ "error": null })).is_ok());
     }
