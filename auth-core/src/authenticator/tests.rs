@@ -319,6 +319,7 @@ fn a_clock_that_cannot_be_admits_nobody() {
 fn a_misconfigured_gate_admits_nobody_and_an_open_one_everybody() {
     let decide = |gate: Authenticator| gate.decide(Credential::None, &QUERY, no_keys, at(0));
     let closed = Authenticator::misconfigured("no issuer", Some("name one".to_owned()));
+    assert!(closed.is_misconfigured() && !Authenticator::open().is_misconfigured());
     let Decision::Reject(Refused { rejection, .. }) = decide(closed) else { panic!() };
     assert_eq!(rejection.message(), "OAuth2 is misconfigured: no issuer");
     assert_eq!(rejection.hint(), "name one");
