@@ -11,7 +11,7 @@ fn nobody_without_a_token_uses_any_tool() {
         let reply = call(&mut guarded.server, tool, arguments);
         assert_eq!(
             reply.refusal(),
-            "Error: Missing OAuth2 access token\nHint: Put an access token into M4_OAUTH2_TOKEN or the file named by \
+            "Error: Missing OAuth2 access token\nHint: Run `m4 login`, or put an access token into the file named by \
              M4_OAUTH2_TOKEN_FILE; over HTTP send it as `Authorization: Bearer …`.",
             "{tool}"
         );

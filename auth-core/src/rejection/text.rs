@@ -19,7 +19,7 @@ impl Rejection {
     /// The one next step.
     pub fn hint(&self) -> String {
         match self {
-            Self::MissingToken => "Put an access token into M4_OAUTH2_TOKEN or the file named by M4_OAUTH2_TOKEN_FILE; \
+            Self::MissingToken => "Run `m4 login`, or put an access token into the file named by M4_OAUTH2_TOKEN_FILE; \
                 over HTTP send it as `Authorization: Bearer …`."
                 .into(),
             Self::Malformed(Malformed::NotThreeParts { parts: 5 }) => {

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use mcp_server::config::setting::{self, Setting};
 use mcp_server::config::{AuthSetting, Config, Flags};
+use mcp_server::credentials::TokenSource;
 use mcp_server::env::Environment;
 use serde_json::{Map, Value, json};
 
@@ -47,6 +48,9 @@ impl Entry {
                 variables.insert(name.to_owned(), Value::from(path.display().to_string()));
             }
         }
+        if let Some(profile) = env.get(setting::LOGIN_PROFILE.env) {
+            variables.insert(setting::LOGIN_PROFILE.env.to_owned(), Value::from(profile));
+        }
         let auth = check(&variables, args, env)?;
         fields.insert("command".to_owned(), Value::from(command.display().to_string()));
         fields.insert("args".to_owned(), json!([]));
@@ -76,8 +80,8 @@ impl Entry {
     pub fn advice(&self) -> Option<&'static str> {
         match self.auth {
             Auth::NeedsToken { has_source: false } => Some(
-                "no token was written: set M4_OAUTH2_TOKEN_FILE to a file that holds the access token and run this again, \
-                 or give the client M4_OAUTH2_TOKEN",
+                "calls are refused until there is a token: run `m4 login`, or set M4_OAUTH2_TOKEN_FILE to a file that holds \
+                 one and run this again",
             ),
             Auth::Open | Auth::NeedsToken { has_source: true } => None,
         }
@@ -132,15 +136,16 @@ fn check(variables: &Map<String, Value>, args: &ServerArgs, env: &Environment) -
     }
     let details =
         args.oauth2_issuer.is_some() || args.oauth2_audience.is_some() || args.oauth2_scopes.is_some();
-    match config.auth {
-        AuthSetting::Misconfigured(errors) if details => Err(Failure::Usage(Box::new(errors))),
-        AuthSetting::Misconfigured(errors) => Err(errors.into()),
+    match &config.auth {
+        AuthSetting::Misconfigured(errors) if details => Err(Failure::Usage(Box::new(errors.clone()))),
+        AuthSetting::Misconfigured(errors) => Err(errors.clone().into()),
         AuthSetting::Disabled if details => Err(not_enabled()),
         AuthSetting::Enabled(auth) if details && !auth.admits_tokens() => Err(not_enabled()),
         AuthSetting::Disabled => Ok(Auth::Open),
         AuthSetting::Enabled(auth) => {
-            let token = &auth.token;
-            let has_source = token.token.is_some() || token.file.is_some();
+            let source = TokenSource::from_config(auth, &config);
+            let is_logged_in = || source.login().is_some_and(|login| matches!(login.stored(), Ok(Some(_))));
+            let has_source = source.setting().is_some() || source.client_id().is_some() || is_logged_in();
             Ok(Auth::NeedsToken { has_source })
         }
     }
@@ -266,5 +271,28 @@ mod tests {
         }
         let broken = json!({"env": {"M4_OAUTH2_ENABLED": "perhaps"}});
         assert_eq!(entry(Some(broken), &[], &[]).unwrap_err().exit(), Exit::Mendable);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn who_is_logged_in_is_not_told_to_log_in_and_the_profile_goes_along() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let home = tempfile::tempdir().unwrap();
+        let login = json!({
+            "version": 1, "issuer": QUICK[2], "client_id": "m4", "token_endpoint": "https://your-auth-provider.com/token",
+            "token_type": "Bearer", "access_token": "t", "scope": "", "issued_at": "2026-11-21T11:00:00Z",
+        });
+        let path = home.path().join("tokens.json");
+        let store = json!({ "version": 1, "profiles": { "work": [login] } });
+        std::fs::write(&path, store.to_string()).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let advice = |profile| {
+            let env = [("M4_HOME", home.path().to_str().unwrap()), ("M4_LOGIN_PROFILE", profile)];
+            let entry = entry(None, &QUICK, &env).unwrap();
+            assert_eq!(entry.shown()["env"]["M4_LOGIN_PROFILE"], profile);
+            entry.advice()
+        };
+        assert_eq!(advice("work"), None);
+        assert!(advice("home").unwrap().contains("m4 login"));
     }
 }

@@ -149,7 +149,7 @@ mod tests {
           }
         }
         "#);
-        assert!(err.text().starts_with("no token was written"), "{}", err.text());
+        assert!(err.text().contains("run `m4 login`"), "{}", err.text());
     }
 
     #[test]

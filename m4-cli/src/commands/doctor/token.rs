@@ -16,11 +16,11 @@ pub(super) fn check(config: &Config) -> Vec<Finding> {
         Ok(Some(_)) => {
             Finding::ok("token", format!("an access token or API key comes from {}", source.described()))
         }
-        Ok(None) => Finding::warn("token", "no access token is configured")
+        Ok(None) => Finding::warn("token", "nobody is logged in, and no access token is configured")
             .because("calls on stdio and `m4 query` are refused without one")
             .mend(
-                "set M4_OAUTH2_TOKEN_FILE to a file that holds the token, or M4_OAUTH2_TOKEN to the token; a program \
-                 without a person gets its own with M4_OAUTH2_CLIENT_ID and M4_OAUTH2_CLIENT_SECRET",
+                "run `m4 login`, or set M4_OAUTH2_TOKEN_FILE to a file that holds the token; a program without a person \
+                 gets its own with M4_OAUTH2_CLIENT_ID and M4_OAUTH2_CLIENT_SECRET",
             ),
         Err(error) => {
             let finding = Finding::fail("token", error.to_string());
