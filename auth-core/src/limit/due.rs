@@ -103,6 +103,20 @@ mod tests {
 
     const SLOTS: usize = 8;
 
+    #[test]
+    fn a_slot_that_waits_for_ever_holds_up_no_other() {
+        let mut due = Due::new();
+        (0..2).for_each(|_| due.add_slot());
+        let time = |slot| if slot == 0 { u64::MAX } else { 5 };
+        (0..2).for_each(|slot| due.push(slot, time(slot)));
+        due.advance(6, time);
+        assert_eq!(due.passed(time), Some(1));
+        due.remove(1);
+        assert_eq!(due.passed(time), None);
+        due.advance(u64::MAX, time);
+        assert_eq!(due.passed(time), Some(0));
+    }
+
     proptest! {
         #[test]
         fn a_slot_is_found_exactly_when_its_time_has_passed(steps in vec(step(), 0..200)) {

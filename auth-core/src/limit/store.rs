@@ -165,4 +165,11 @@ mod tests {
         let Id([third, fourth]) = other.id(&"subject");
         assert!(first != third && second != fourth);
     }
+
+    #[test]
+    fn holders_are_spread_over_all_shards() {
+        let store = Store::new([].into(), LEAST_SHARDED);
+        let shards = (0..1000).map(|holder| std::ptr::from_ref::<Shard>(&store.shard(store.id(&holder))));
+        assert_eq!(shards.collect::<std::collections::BTreeSet<_>>().len(), SHARDS);
+    }
 }

@@ -72,6 +72,23 @@ fn an_issuer_that_is_back_is_asked_for_its_new_key_within_a_second() {
 }
 
 #[test]
+fn a_refresh_under_way_is_waited_for_even_inside_the_cooldown() {
+    let key = Signer::p256("a");
+    let settings = LifecycleSettings { ttl: Duration::from_secs(20), ..LifecycleSettings::default() };
+    let mut world = World { lifecycle: KeyLifecycle::new(settings), ..World::warm(&[&key]) };
+    assert_eq!(world.lookup("b"), KeyLookup::NeedsFetch);
+    world.succeed(&[&key]);
+    assert!(matches!(world.lookup("b"), KeyLookup::NeedsFetch), "there was no set to look into");
+    world.succeed(&[&key]);
+    assert!(matches!(world.lookup("b"), KeyLookup::Unknown { .. }));
+    assert_eq!(world.lookup("a"), KeyLookup::Ready);
+    world.await_timer();
+    assert!(world.seconds < 30);
+    world.start();
+    assert_eq!(world.lookup("b"), KeyLookup::NeedsFetch);
+}
+
+#[test]
 fn an_unknown_key_id_asks_for_the_whole_set() {
     let key = Signer::p256("a");
     let mut world = World::new();
