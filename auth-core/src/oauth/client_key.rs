@@ -119,7 +119,8 @@ fn decode(pem: &str) -> Result<Zeroizing<Vec<u8>>, InvalidKey> {
     STANDARD.decode(base64.as_bytes()).map(Zeroizing::new).map_err(|_| InvalidKey::NotPem)
 }
 
-const LEAST_RSA_BYTES: usize = 2048 / 8;
+/// 2048 bits.
+const LEAST_RSA_BYTES: usize = 256;
 
 #[cfg(test)]
 mod tests {
@@ -169,6 +170,11 @@ mod tests {
             let key = ClientKey::from_pem(&text, algorithm, None).unwrap();
             check(&key, rsa.public_key().as_ref(), by);
         }
+
+        let longer = RsaKeyPair::generate(KeySize::Rsa3072).unwrap();
+        let der: Pkcs8V1Der<'_> = longer.as_der().unwrap();
+        let key = ClientKey::from_pem(&pem(der.as_ref()), Algorithm::PS256, None).unwrap();
+        check(&key, longer.public_key().as_ref(), &signature::RSA_PSS_2048_8192_SHA256);
     }
 
     #[test]

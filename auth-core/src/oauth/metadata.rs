@@ -182,6 +182,15 @@ mod tests {
     }
 
     #[test]
+    fn an_issuer_of_this_machine_is_known_by_its_host() {
+        let is_local = |text: &str| Issuer::parse(text).unwrap().is_loopback();
+        assert!(
+            is_local("http://127.0.0.1:4444") && is_local("http://localhost/x") && is_local("https://[::1]")
+        );
+        assert!(!is_local("https://issuer.example") && !is_local("https://127.0.0.1.example"));
+    }
+
+    #[test]
     fn an_issuer_has_no_query() {
         assert_eq!(Issuer::parse("https://a.example/?q"), Err(InvalidUrl::HasQuery));
         assert_eq!(Issuer::parse("https://a.example?"), Err(InvalidUrl::HasQuery));

@@ -59,6 +59,7 @@ struct Document {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::padded;
 
     fn parse(text: &str) -> Result<Option<IntrospectionMetadata>, IntrospectionMetadataError> {
         IntrospectionMetadata::parse(text.as_bytes(), &Issuer::parse("https://a.example").unwrap())
@@ -90,5 +91,11 @@ mod tests {
         let open = r#"{"issuer":"https://a.example","introspection_endpoint":"http://a.example/i"}"#;
         assert_eq!(parse(open), Err(InvalidUrl::Insecure.into()));
         assert_eq!(parse("<html>"), Err(MetadataError::NotMetadata.into()));
+        let parse = |length| {
+            let document = padded(r#"{"issuer":"https://a.example"}"#, length);
+            IntrospectionMetadata::parse(&document, &Issuer::parse("https://a.example").unwrap())
+        };
+        assert_eq!(parse(256 * 1024), Ok(None));
+        assert_eq!(parse(256 * 1024 + 1), Err(MetadataError::TooLarge.into()));
     }
 }
