@@ -167,6 +167,9 @@ fn scopes_in_a_claim_that_is_not_read_are_pointed_at_and_no_other_claim() {
         let hint = hint("permissions", value.clone(), unchanged);
         assert!(!hint.contains("names such a scope"), "{value}: {hint}");
     }
+    let other =
+        hint("permissions", json!("read:mimic-data"), |policy| policy.scope_claims = vec!["roles".into()]);
+    assert!(other.contains("`permissions` names such a scope"), "{other}");
     // From a claim that is read, scopes are granted: what is missing cannot be in it.
     let mut claims = claims();
     claims["scope"] = json!("openid");
