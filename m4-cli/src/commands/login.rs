@@ -72,9 +72,9 @@ async fn log_in(args: &LoginArgs, plan: &Plan, printer: &Printer) -> Result<Stor
         Place::Issuer(..) | Place::Endpoints(..) => None,
     };
     if args.device {
-        on_another_device(args, plan, printer, store, &sessions, challenge).await
+        on_another_device(args, plan, printer, &sessions, challenge).await
     } else {
-        in_a_browser(args, plan, printer, store, &sessions, challenge).await
+        in_a_browser(args, plan, printer, &sessions, challenge).await
     }
 }
 
@@ -82,7 +82,6 @@ async fn in_a_browser(
     args: &LoginArgs,
     plan: &Plan,
     printer: &Printer,
-    store: &FileStore,
     sessions: &Sessions,
     challenge: Option<TokenChallenge>,
 ) -> Result<StoredSession, Failure> {
@@ -108,7 +107,7 @@ async fn in_a_browser(
     let outcome = driver::run(settings, driver::randomness()?, &mut person).await;
     // The page says that the login is there once it is.
     let outcome = match outcome {
-        Ok(session) => keep(store, plan, printer, session),
+        Ok(session) => keep(plan, printer, session),
         Err(error) => Err(error.into()),
     };
     let page = match &outcome {
@@ -126,7 +125,6 @@ async fn on_another_device(
     args: &LoginArgs,
     plan: &Plan,
     printer: &Printer,
-    store: &FileStore,
     sessions: &Sessions,
     challenge: Option<TokenChallenge>,
 ) -> Result<StoredSession, Failure> {
@@ -136,7 +134,7 @@ async fn on_another_device(
     let deadline = person.deadline();
     let show = |authorization: &DeviceAuthorization| printer.ask(to_confirm(authorization));
     match timeout_at(deadline, device::run(&settings, &mut person, show)).await {
-        Ok(outcome) => keep(store, plan, printer, outcome?),
+        Ok(outcome) => keep(plan, printer, outcome?),
         Err(_) => Err(person.timed_out().into()),
     }
 }
@@ -165,13 +163,8 @@ fn to_confirm(authorization: &DeviceAuthorization) -> String {
     text
 }
 
-fn keep(
-    store: &FileStore,
-    plan: &Plan,
-    printer: &Printer,
-    session: StoredSession,
-) -> Result<StoredSession, Failure> {
-    change(store, printer, |sessions| sessions.put(plan.login.profile.clone(), session.clone()))?;
+fn keep(plan: &Plan, printer: &Printer, session: StoredSession) -> Result<StoredSession, Failure> {
+    change(&plan.store, printer, |sessions| sessions.put(plan.login.profile.clone(), session.clone()))?;
     Ok(session)
 }
 
