@@ -1,9 +1,9 @@
 //! What a decision costs beside the bare signature check of the same crypto library, in the same run.
 //!
 //! `raw` checks a signature with a key parsed once, base64 decoding included; `cold` decides on tokens never seen before
-//! (parsing, hashing, signature, claims, scopes, rate limit); `warm` decides on tokens seen before. Every measured
-//! iteration takes the next of many tokens. The last lines give the ratios of the medians: they, not the times, are what
-//! two machines can compare.
+//! (parsing, hashing, signature, claims, scopes, rate limit); `warm` decides on tokens seen before, and `callers_1` and
+//! `callers_2` do so in that many threads, each with subjects of its own. Every measured iteration takes the next of many
+//! tokens. The last lines give the ratios of the medians: they, not the times, are what two machines can compare.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -67,6 +67,13 @@ fn main() {
                 warm / raw,
             );
         }
+        if let (Some(one), Some(two)) = (median("callers_1"), median("callers_2")) {
+            println!(
+                "{}: two callers get {:.2} x the warm decisions of one",
+                issuer.algorithm,
+                2.0 * one / two
+            );
+        }
     }
 }
 
@@ -78,9 +85,9 @@ fn measure(criterion: &mut Criterion, issuer: &Issuer) {
         next.set((index + 1) % TOKENS);
         &tokens[index]
     };
-    let snapshot = Arc::new(issuer.snapshot());
+    let snapshot = issuer.snapshot();
     let decide = |gate: &Authenticator, token: &str| {
-        let decision = gate.decide(Credential::Bearer(token), &ACCESS, |_| snapshot.clone(), now());
+        let decision = gate.decide(Credential::Bearer(token), &ACCESS, |_| &snapshot, now());
         assert!(matches!(black_box(decision), Decision::Admit(_)));
     };
     let mut group = criterion.benchmark_group(issuer.algorithm);
@@ -113,7 +120,30 @@ fn measure(criterion: &mut Criterion, issuer: &Issuer) {
         decide(&gate, token);
     }
     group.bench_function("warm", |bencher| bencher.iter(|| decide(&gate, black_box(token()))));
+    for callers in [1, 2] {
+        group.bench_function(format!("callers_{callers}"), |bencher| {
+            bencher.iter_custom(|iterations| {
+                together(callers, &tokens, iterations, |token| decide(&gate, token))
+            });
+        });
+    }
     group.finish();
+}
+
+/// What `callers` threads take to decide `iterations` times each, every one about tokens of its own.
+fn together(callers: usize, tokens: &[String], iterations: u64, decide: impl Fn(&str) + Sync) -> Duration {
+    let start = Clock::now();
+    std::thread::scope(|scope| {
+        for own in tokens.chunks(TOKENS / callers) {
+            let decide = &decide;
+            scope.spawn(move || {
+                for token in own.iter().cycle().take(usize::try_from(iterations).unwrap()) {
+                    decide(black_box(token));
+                }
+            });
+        }
+    });
+    start.elapsed()
 }
 
 /// Median in nanoseconds of what was just measured.
@@ -178,7 +208,7 @@ impl Issuer {
     fn token(&self, n: usize) -> String {
         let header = json!({ "alg": self.algorithm, "kid": "key-1", "typ": "at+jwt" });
         let claims = json!({
-            "iss": ISSUER, "aud": "m4-api", "sub": "researcher@hospital.example", "exp": 1_800_000_300,
+            "iss": ISSUER, "aud": "m4-api", "sub": format!("researcher-{n:04}@hospital.example"), "exp": 1_800_000_300,
             "iat": 1_800_000_000, "nbf": 1_800_000_000, "jti": format!("token-{n}"),
             "scope": "read:mimic-data query:database", "client_id": "m4-cli",
         });

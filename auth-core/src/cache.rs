@@ -2,6 +2,7 @@
 
 use std::hash::{BuildHasher, Hasher};
 use std::num::NonZeroUsize;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -32,10 +33,10 @@ impl DecisionCache {
     /// The token and whose it is, if it was verified recently by a key that its issuer's set still holds.
     ///
     /// `keys` gives an issuer's keys by its place.
-    pub(crate) fn get(
+    pub(crate) fn get<K: Deref<Target = KeySnapshot>>(
         &self,
         digest: &TokenDigest,
-        keys: impl Fn(usize) -> Arc<KeySnapshot>,
+        keys: impl Fn(usize) -> K,
         now: Now,
     ) -> Option<(usize, Arc<Verified>)> {
         let mut shard = self.shard(digest).lock().unwrap_or_else(PoisonError::into_inner);

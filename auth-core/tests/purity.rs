@@ -52,6 +52,7 @@ const ALLOWED: &[&str] = &[
     "sha2",
     "signature",
     "smallvec",
+    "smol_str",
     "spinning_top",
     "stable_deref_trait",
     "subtle",

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use smol_str::SmolStr;
+
 use crate::dpop::DpopBound;
 use crate::jwks::{FetchFailed, KeyQuery};
 use crate::rejection::Rejection;
@@ -111,10 +113,12 @@ impl Granted {
     }
 }
 
+/// An [`Access`] of its own, held inline: a decision on a known token allocates nothing, unless a name is longer than the
+/// 23 bytes that fit.
 #[derive(Debug, Clone)]
 pub(super) struct OwnedAccess {
-    tool: Box<str>,
-    dataset: Option<Box<str>>,
+    tool: SmolStr,
+    dataset: Option<SmolStr>,
 }
 
 impl From<&Access<'_>> for OwnedAccess {

@@ -5,10 +5,11 @@
 
 use std::future::Future;
 use std::hash::{BuildHasher as _, RandomState};
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use auth_core::jwks::{
     Fetch, FetchFailed, FetchId, FetchOutcome, KeyLifecycle, KeyLookup, KeyQuery, KeySet, KeySnapshot,
     Validators,
@@ -39,6 +40,24 @@ pub(super) trait KeySource: Send + Sync + 'static {
     }
 }
 
+/// Keys as they were published, held without counting references: callers on several threads do not meet in a counter.
+pub(super) struct Published(Guard<Arc<KeySnapshot>>);
+
+impl Published {
+    /// What an issuer that there is not has published.
+    pub(super) fn none() -> Self {
+        Self(Guard::from_inner(Arc::default()))
+    }
+}
+
+impl Deref for Published {
+    type Target = KeySnapshot;
+
+    fn deref(&self) -> &KeySnapshot {
+        &self.0
+    }
+}
+
 /// A handle to the task. The task ends when the last handle is dropped.
 #[derive(Debug, Clone)]
 pub(super) struct KeyDriver {
@@ -61,8 +80,8 @@ impl KeyDriver {
     }
 
     /// The keys as last published.
-    pub(super) fn snapshot(&self) -> Arc<KeySnapshot> {
-        self.snapshot.load_full()
+    pub(super) fn snapshot(&self) -> Published {
+        Published(self.snapshot.load())
     }
 
     /// Waits until the lifecycle can answer for `query`. Never answers [`KeyLookup::NeedsFetch`].

@@ -18,7 +18,7 @@ use auth_core::api_key::{ApiKeys, Shape};
 pub use auth_core::authenticator::{Authenticated, Credential, Granted};
 use auth_core::authenticator::{Authenticator, Decision, NeedsKeys, Refused};
 use auth_core::introspection::{Lookup, OpaqueToken};
-use auth_core::jwks::{FetchFailed, KeyLookup, KeySnapshot};
+use auth_core::jwks::{FetchFailed, KeyLookup};
 use auth_core::rejection::{ApiKeyRejection, Malformed, Rejection};
 use auth_core::scope::Access;
 use auth_core::secret::Secret;
@@ -26,7 +26,7 @@ use auth_core::time::Now;
 
 use self::api_keys::ApiKeyStore;
 use self::clock::Clock;
-use self::driver::KeyDriver;
+use self::driver::{KeyDriver, Published};
 use self::introspection::IntrospectionClient;
 pub use self::setup::{fetch_keys, policies, unsupported};
 use crate::audit;
@@ -150,8 +150,8 @@ impl Gate {
         true
     }
 
-    fn keys_of(&self, issuer: usize) -> Arc<KeySnapshot> {
-        self.issuers.get(issuer).map_or_else(Arc::default, |issuer| issuer.keys.snapshot())
+    fn keys_of(&self, issuer: usize) -> Published {
+        self.issuers.get(issuer).map_or_else(Published::none, |issuer| issuer.keys.snapshot())
     }
 
     async fn genuine(&self, credential: Credential<'_>) -> Result<Authenticated, Refused> {

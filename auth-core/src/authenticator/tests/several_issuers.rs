@@ -141,7 +141,7 @@ fn a_token_of_no_configured_issuer_asks_for_no_keys() {
     let pair = Pair::new(&key, &key);
     let reject = |claims: &Value| {
         let token = key.token(claims);
-        let no_keys = |_| panic!("no issuer, no keys");
+        let no_keys = |_| -> Arc<KeySnapshot> { panic!("no issuer, no keys") };
         match pair.gate.decide(Credential::Bearer(&token), &QUERY, no_keys, at(40)) {
             Decision::Reject(refused) => refused.rejection,
             other => panic!("{other:?}"),
