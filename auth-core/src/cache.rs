@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use lru::LruCache;
 
+use crate::apart::Apart;
 use crate::jwks::{KeySet, KeySnapshot};
 use crate::time::Now;
 use crate::token::TokenDigest;
@@ -19,14 +20,14 @@ use crate::verify::Verified;
 /// verified it leaves the issuer's key set.
 #[derive(Debug)]
 pub(crate) struct DecisionCache {
-    shards: Box<[Mutex<Shard>]>,
+    shards: Box<[Apart<Mutex<Shard>>]>,
 }
 
 impl DecisionCache {
     /// An empty cache for about `capacity` tokens.
     pub(crate) fn new(capacity: usize) -> Self {
         let per_shard = NonZeroUsize::new(capacity / SHARDS).unwrap_or(NonZeroUsize::MIN);
-        let shard = || Mutex::new(LruCache::with_hasher(per_shard, DigestHash));
+        let shard = || Apart(Mutex::new(LruCache::with_hasher(per_shard, DigestHash)));
         Self { shards: std::iter::repeat_with(shard).take(SHARDS).collect() }
     }
 
@@ -40,15 +41,23 @@ impl DecisionCache {
         now: Now,
     ) -> Option<(usize, Arc<Verified>)> {
         let mut shard = self.shard(digest).lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = shard.get_mut(digest)?;
+        let entry = shard.peek_mut(digest)?;
         let snapshot = keys(entry.issuer);
         let holds = |set: &KeySet| {
             entry.generation == snapshot.generation()
                 || entry.verified.thumbprint().is_some_and(|thumbprint| set.contains(thumbprint))
         };
         if now.since(entry.verified_at) < LIFETIME && snapshot.usable(now).is_some_and(holds) {
-            entry.generation = snapshot.generation();
-            return Some((entry.issuer, entry.verified.clone()));
+            let found = (entry.issuer, entry.verified.clone());
+            // Whatever is written here, another thread's processor has to fetch back; most calls write nothing.
+            if entry.generation != snapshot.generation() {
+                entry.generation = snapshot.generation();
+            }
+            if now.since(entry.seen_at) >= GRAIN {
+                entry.seen_at = now;
+                shard.promote(digest);
+            }
+            return Some(found);
         }
         shard.pop(digest);
         None
@@ -63,14 +72,15 @@ impl DecisionCache {
         snapshot: &KeySnapshot,
         now: Now,
     ) {
-        let entry = Entry { verified, issuer, generation: snapshot.generation(), verified_at: now };
+        let generation = snapshot.generation();
+        let entry = Entry { verified, issuer, generation, verified_at: now, seen_at: now };
         self.shard(&digest).lock().unwrap_or_else(PoisonError::into_inner).put(digest, entry);
     }
 
     fn shard(&self, digest: &TokenDigest) -> &Mutex<Shard> {
         // The high bits pick the shard, so that the low ones stay good for the map inside it.
         let index = (digest.prefix() >> 60) as usize;
-        &self.shards[index % SHARDS]
+        &self.shards[index % SHARDS].0
     }
 }
 
@@ -84,10 +94,14 @@ struct Entry {
     /// The key set's generation at the last check, which spares searching the set again.
     generation: u64,
     verified_at: Now,
+    /// When it last moved to the front of those seen last.
+    seen_at: Now,
 }
 
 /// Longest time a verification is remembered.
 const LIFETIME: Duration = Duration::from_secs(300);
+/// How exactly it is known who was seen last, which matters only when there is no room.
+const GRAIN: Duration = Duration::from_secs(1);
 const SHARDS: usize = 16;
 
 /// The key is a SHA-256 of a token the issuer signed: it is its own hash, and nobody can choose it.

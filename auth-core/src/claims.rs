@@ -1,16 +1,16 @@
 //! The claims of an access token, in the shapes real issuers send them.
 
 use std::borrow::Cow;
+use std::fmt;
 
-use serde::Deserialize;
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 use crate::scope::ScopeSet;
 use crate::time::UnixTime;
 
 /// Claims of a token whose signature held (RFC 7519 §4.1, RFC 9068 §2.2).
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Claims {
     pub iss: Option<String>,
     pub sub: Option<String>,
@@ -26,8 +26,83 @@ pub(crate) struct Claims {
     pub azp: Option<String>,
     pub email: Option<String>,
     /// Everything else, by name.
-    #[serde(flatten)]
     pub other: Map<String, Value>,
+}
+
+/// By hand, because serde's own `flatten` reads every claim into a copy first, and every new token pays for that.
+impl<'de> Deserialize<'de> for Claims {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ClaimsVisitor)
+    }
+}
+
+#[derive(serde::Deserialize)]
+#[serde(field_identifier, rename_all = "snake_case")]
+enum Name {
+    Iss,
+    Sub,
+    Aud,
+    Exp,
+    Nbf,
+    Iat,
+    Scope,
+    Scp,
+    ClientId,
+    Azp,
+    Email,
+    Other(String),
+}
+
+struct ClaimsVisitor;
+
+impl<'de> Visitor<'de> for ClaimsVisitor {
+    type Value = Claims;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of claims")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Claims, A::Error> {
+        let (mut claims, mut seen) = (Claims::default(), Seen::default());
+        while let Some(name) = map.next_key()? {
+            match name {
+                Name::Iss => claims.iss = seen.once("iss", &mut map)?,
+                Name::Sub => claims.sub = seen.once("sub", &mut map)?,
+                Name::Aud => claims.aud = seen.once("aud", &mut map)?,
+                Name::Exp => claims.exp = seen.once("exp", &mut map)?,
+                Name::Nbf => claims.nbf = seen.once("nbf", &mut map)?,
+                Name::Iat => claims.iat = seen.once("iat", &mut map)?,
+                Name::Scope => claims.scope = seen.once("scope", &mut map)?,
+                Name::Scp => claims.scp = seen.once("scp", &mut map)?,
+                Name::ClientId => claims.client_id = seen.once("client_id", &mut map)?,
+                Name::Azp => claims.azp = seen.once("azp", &mut map)?,
+                Name::Email => claims.email = seen.once("email", &mut map)?,
+                // RFC 7519 §4 lets a reader take the last of several.
+                Name::Other(name) => {
+                    claims.other.insert(name, map.next_value()?);
+                }
+            }
+        }
+        Ok(claims)
+    }
+}
+
+/// The names met so far, of which a token may have each once (RFC 7519 §4).
+#[derive(Default)]
+struct Seen(Vec<&'static str>);
+
+impl Seen {
+    fn once<'de, A: MapAccess<'de>, T: Deserialize<'de>>(
+        &mut self,
+        name: &'static str,
+        map: &mut A,
+    ) -> Result<T, A::Error> {
+        if self.0.contains(&name) {
+            return Err(de::Error::duplicate_field(name));
+        }
+        self.0.push(name);
+        map.next_value()
+    }
 }
 
 impl Claims {
@@ -65,30 +140,45 @@ impl Claims {
 }
 
 /// A claim that is one string or an array of strings, as `aud` is (RFC 7519 §4.1.3).
-#[derive(Debug, Clone, Default, Deserialize, PartialEq, Eq)]
-#[serde(from = "OneOrManyRepr")]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct OneOrMany(pub(crate) Vec<String>);
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum OneOrManyRepr {
-    One(String),
-    Many(Vec<String>),
-    Absent(()),
+/// By hand, because serde's own `untagged` reads each into a copy first, and every new token pays for that.
+impl<'de> Deserialize<'de> for OneOrMany {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(OneOrManyVisitor)
+    }
 }
 
-impl From<OneOrManyRepr> for OneOrMany {
-    fn from(repr: OneOrManyRepr) -> Self {
-        match repr {
-            OneOrManyRepr::One(text) => Self(vec![text]),
-            OneOrManyRepr::Many(texts) => Self(texts),
-            OneOrManyRepr::Absent(()) => Self(Vec::new()),
+struct OneOrManyVisitor;
+
+impl<'de> Visitor<'de> for OneOrManyVisitor {
+    type Value = OneOrMany;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string or an array of strings")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<OneOrMany, E> {
+        Ok(OneOrMany(vec![text.to_owned()]))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut texts: A) -> Result<OneOrMany, A::Error> {
+        let mut many = Vec::new();
+        while let Some(text) = texts.next_element()? {
+            many.push(text);
         }
+        Ok(OneOrMany(many))
+    }
+
+    /// `null`, as if it were not there.
+    fn visit_unit<E: de::Error>(self) -> Result<OneOrMany, E> {
+        Ok(OneOrMany::default())
     }
 }
 
 /// A JSON number of seconds, fractions allowed (RFC 7519 §2); the fraction is dropped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
 #[serde(from = "Number")]
 pub(crate) struct NumericDate(pub(crate) UnixTime);
 
@@ -128,6 +218,17 @@ mod tests {
             assert_eq!(claims(json).scopes(&[]).to_string(), "a, b", "{json}");
         }
         assert!(claims(r#"{"scope":null}"#).scopes(&[]).is_empty());
+    }
+
+    #[test]
+    fn a_known_claim_given_twice_is_refused() {
+        for name in ["iss", "sub", "aud", "scope", "scp", "client_id", "azp", "email"] {
+            let json = format!(r#"{{"{name}":"a","{name}":"b"}}"#);
+            assert!(serde_json::from_str::<Claims>(&json).is_err(), "{name}");
+        }
+        for name in ["exp", "nbf", "iat"] {
+            assert!(serde_json::from_str::<Claims>(&format!(r#"{{"{name}":1,"{name}":1}}"#)).is_err());
+        }
     }
 
     #[test]

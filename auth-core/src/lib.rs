@@ -26,6 +26,7 @@
 //! assert_eq!(refused.rejection.message(), "Missing OAuth2 access token");
 //! ```
 
+mod apart;
 mod cache;
 mod checks;
 mod claims;

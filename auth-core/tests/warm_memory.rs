@@ -48,14 +48,18 @@ fn a_decision_about_a_known_token_allocates_nothing_and_remembering_one_costs_li
     decide(&token(&signer, TOKENS), 0);
 
     let before = ALLOCATOR.allocated();
-    tokens.iter().for_each(|token| decide(token, 0));
+    for token in &tokens {
+        decide(token, 0);
+    }
     let each = (ALLOCATOR.allocated() - before) / TOKENS;
     println!("{TOKENS} tokens of {} bytes: {each} bytes each", tokens[0].len());
     assert!(each <= BUDGET, "{each} bytes for a token");
 
     let allocated = ALLOCATOR.total_allocated();
     for second in 1..=3 {
-        tokens.iter().for_each(|token| decide(token, second));
+        for token in &tokens {
+            decide(token, second);
+        }
     }
     assert_eq!(ALLOCATOR.total_allocated(), allocated, "a decision about a known token allocates nothing");
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::meter::Meter;
 use super::shard::{Id, Shard};
+use crate::apart::Apart;
 use crate::rejection::Rejection;
 use crate::time::Instant;
 
@@ -24,7 +25,7 @@ pub const DEFAULT_CAPACITY: usize = 10_000;
 #[derive(Debug)]
 pub(super) struct Store {
     meters: Box<[Meter]>,
-    shards: Box<[Mutex<Shard>]>,
+    shards: Box<[Apart<Mutex<Shard>>]>,
     held: AtomicUsize,
     capacity: usize,
     secret: RandomState,
@@ -35,7 +36,7 @@ impl Store {
     pub(super) fn new(meters: Box<[Meter]>, capacity: usize) -> Self {
         let capacity = capacity.clamp(1, MOST_HELD);
         let shards = if capacity < LEAST_SHARDED { 1 } else { SHARDS };
-        let shard = || Mutex::new(Shard::new(meters.len()));
+        let shard = || Apart(Mutex::new(Shard::new(meters.len())));
         let shards = iter::repeat_with(shard).take(shards).collect();
         Self { meters, shards, held: AtomicUsize::new(0), capacity, secret: RandomState::new() }
     }
@@ -102,7 +103,7 @@ impl Store {
         let clock = shard.tick(0);
         for other in &self.shards {
             // The lock in hand is among those that cannot be had.
-            let Ok(mut other) = other.try_lock() else { continue };
+            let Ok(mut other) = other.0.try_lock() else { continue };
             other.tick(clock);
             self.held.fetch_sub(other.forget_idle(1), Ordering::Relaxed);
             if self.reserve() {
@@ -134,7 +135,7 @@ impl Store {
 
     fn shard(&self, id: Id) -> MutexGuard<'_, Shard> {
         let index = (id.0[0] >> 32) as usize % self.shards.len();
-        self.shards[index].lock().unwrap_or_else(PoisonError::into_inner)
+        self.shards[index].0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
