@@ -1,6 +1,6 @@
--- The queries of `cargo xtask bench data`: what researchers ask of MIMIC-IV, in SQL that both servers take. Each starts
--- with `-- name: …`, and `-- dataset: …` where it is not mimic-iv-demo. Every one orders its rows completely, and
--- none needs more than 50, the most that m4-infra shows.
+-- The queries of `cargo xtask bench data`: what researchers ask of MIMIC-IV, in SQL that both servers take. Each begins
+-- with a line that names it, and with another that names its dataset where that is not mimic-iv-demo. Every one orders its
+-- rows completely, and none needs more than 50, the most that m4-infra shows.
 
 -- name: patients counted
 SELECT count(*) AS patients FROM mimiciv_hosp.patients;
