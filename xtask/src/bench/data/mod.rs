@@ -61,7 +61,8 @@ pub(super) fn run(workspace: &Workspace, args: &DataArgs) -> Outcome<ExitCode> {
     let source = Source::find(workspace, &ours, &python, &folder)?;
     print(format_args!("## {} beside {}\n\n{}; {}", ours.name, peer.name, source.what, machine()));
     let mut report = Report::default();
-    let run = Run { ours, peer, source, runs: args.runs, rounds: args.rounds };
+    let answers = folder.join("answers");
+    let run = Run { ours, peer, source, runs: args.runs, rounds: args.rounds, answers };
     run.set_up(&mut report)?;
     run.start(&mut report)?;
     run.query(workspace, &mut report)?;

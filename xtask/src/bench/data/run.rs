@@ -1,6 +1,7 @@
 //! The measurements, each of both sides in turn.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -24,6 +25,8 @@ pub(super) struct Run {
     pub(super) source: Source,
     pub(super) runs: u32,
     pub(super) rounds: u32,
+    /// Where the texts of the answers are kept.
+    pub(super) answers: PathBuf,
 }
 
 /// A query with what both sides needed and said.
@@ -146,6 +149,7 @@ impl Run {
                 }
             }
         }
+        self.keep(&measured)?;
         self.times(&measured, report);
         self.memory("memory at rest, after the queries", [ours.resident(), theirs.resident()], report);
         self.count(workspace, &measured, report);
@@ -172,6 +176,24 @@ impl Run {
             });
         }
         queries
+    }
+
+    /// Writes the texts to files, for whoever wants to see what was compared and counted.
+    fn keep(&self, measured: &[Measured]) -> Outcome {
+        let folder = &self.answers;
+        let write = || -> std::io::Result<()> {
+            fs::create_dir_all(folder)?;
+            for (number, one) in measured.iter().enumerate() {
+                for (side, text) in [(&self.ours, &one.our_text), (&self.peer, &one.their_text)] {
+                    let name = format!("{:02} {}, {}.txt", number + 1, one.query.name, side.name);
+                    fs::write(folder.join(name), text)?;
+                }
+            }
+            Ok(())
+        };
+        write().map_err(|error| Failure::io("keep the answers", &error))?;
+        say(format_args!("the answers are in {}", folder.display()));
+        Ok(())
     }
 
     fn times(&self, measured: &[Measured], report: &mut Report) {
