@@ -4,6 +4,7 @@ pub mod catalog;
 pub mod duckdb;
 mod error;
 pub mod result;
+mod statement;
 mod text;
 pub mod value;
 
@@ -15,6 +16,7 @@ pub use self::duckdb::DuckDb;
 pub use catalog::{ColumnInfo, TableInfo, TableSummary};
 pub use error::QueryError;
 pub use result::{Column, CutBy, ResultSet, Truncation};
+pub use statement::{Parameter, Statement};
 pub use value::Value;
 
 use crate::dataset::Dataset;
@@ -28,6 +30,14 @@ pub trait Backend: Send + Sync {
         &'a self,
         dataset: &'a Dataset,
         sql: &'a str,
+        limits: &'a QueryLimits,
+    ) -> BoxFuture<'a, Result<ResultSet, QueryError>>;
+
+    /// Runs a statement of M4's own with its bound values, and returns at most what `limits` allow.
+    fn prepared<'a>(
+        &'a self,
+        dataset: &'a Dataset,
+        statement: &'a Statement,
         limits: &'a QueryLimits,
     ) -> BoxFuture<'a, Result<ResultSet, QueryError>>;
 

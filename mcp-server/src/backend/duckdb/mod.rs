@@ -28,7 +28,7 @@ use self::run::RunError;
 use self::stop::{Stop, StopOnDrop};
 use super::catalog::{self, Resolved, TableInfo, TableSummary};
 use super::error::{QueryError, without_paths};
-use super::{Backend, QueryLimits, ResultSet};
+use super::{Backend, QueryLimits, ResultSet, Statement};
 use crate::dataset::Dataset;
 use crate::sql::{self, Checked};
 
@@ -94,7 +94,7 @@ impl DuckDb {
         let pool = self.pool.clone();
         self.with_connection(dataset, limits.timeout, move |connection, dataset, stop| {
             let stopped = || stop.is_stopped();
-            run::run(connection, checked.sql(), limits.max_rows, limits.max_bytes, &stopped)
+            run::run(connection, checked.sql(), &[], limits.max_rows, limits.max_bytes, &stopped)
                 .map_err(|error| explained(&pool, connection, dataset, error))
         })
         .await
@@ -120,6 +120,22 @@ impl Backend for DuckDb {
             let checked = checked.map_err(|_| QueryError::Internal { what: "the check failed" })??;
             self.run(dataset, checked, *limits).await
         }
+        .boxed()
+    }
+
+    fn prepared<'a>(
+        &'a self,
+        dataset: &'a Dataset,
+        statement: &'a Statement,
+        limits: &'a QueryLimits,
+    ) -> BoxFuture<'a, Result<ResultSet, QueryError>> {
+        let (pool, statement, limits) = (self.pool.clone(), statement.clone(), *limits);
+        self.with_connection(dataset, limits.timeout, move |connection, dataset, stop| {
+            let stopped = || stop.is_stopped();
+            let (rows, bytes) = (limits.max_rows, limits.max_bytes);
+            run::run(connection, statement.sql(), statement.parameters(), rows, bytes, &stopped)
+                .map_err(|error| explained(&pool, connection, dataset, error))
+        })
         .boxed()
     }
 
@@ -173,7 +189,7 @@ fn describe(
         rows => {
             let sql = format!("SELECT * FROM {} LIMIT {rows}", entry.quoted());
             let stopped = || stop.is_stopped();
-            let sample = run::run(connection, &sql, rows, limits.max_bytes, &stopped);
+            let sample = run::run(connection, &sql, &[], rows, limits.max_bytes, &stopped);
             Some(sample.map_err(|error| run_error(dataset, error))?)
         }
     };
