@@ -10,6 +10,7 @@ use crate::backend::{CutBy, Value};
 use crate::error::Explain as _;
 use crate::sql::corpus;
 
+mod definitions;
 mod sessions;
 mod values;
 
