@@ -4,6 +4,7 @@ pub mod catalog;
 pub mod duckdb;
 mod error;
 pub mod result;
+mod statement;
 mod text;
 pub mod value;
 
@@ -15,13 +16,15 @@ pub use self::duckdb::DuckDb;
 pub use catalog::{ColumnInfo, TableInfo, TableSummary};
 pub use error::QueryError;
 pub use result::{Column, CutBy, ResultSet, Truncation};
+pub use statement::{Parameter, Statement};
 pub use value::Value;
 
 use crate::dataset::Dataset;
 
 /// Something that answers questions about datasets.
 ///
-/// Every method may be called from several tasks at once. Dropping a returned future stops what it runs.
+/// Every method may be called from several tasks at once. Dropping a returned future stops what it runs. Every method asks the
+/// dataset's [reach](crate::dataset::Reach) about each schema before anything of it is read.
 pub trait Backend: Send + Sync {
     /// Runs one read-only statement, after the SQL policy let it through, and returns at most what `limits` allow.
     fn query<'a>(
@@ -31,7 +34,24 @@ pub trait Backend: Send + Sync {
         limits: &'a QueryLimits,
     ) -> BoxFuture<'a, Result<ResultSet, QueryError>>;
 
-    /// The dataset's own tables and views, sorted by name.
+    /// Decides, without running it, what [`query`](Self::query) would: whether the policy lets a statement through, and
+    /// whether all that it reads is within the dataset's [reach](crate::dataset::Reach).
+    fn inspect<'a>(
+        &'a self,
+        dataset: &'a Dataset,
+        sql: &'a str,
+        limits: &'a QueryLimits,
+    ) -> BoxFuture<'a, Result<(), QueryError>>;
+
+    /// Runs a statement of M4's own with its bound values, and returns at most what `limits` allow.
+    fn prepared<'a>(
+        &'a self,
+        dataset: &'a Dataset,
+        statement: &'a Statement,
+        limits: &'a QueryLimits,
+    ) -> BoxFuture<'a, Result<ResultSet, QueryError>>;
+
+    /// The dataset's own tables and views that are within its reach, sorted by name.
     fn schema<'a>(
         &'a self,
         dataset: &'a Dataset,

@@ -7,11 +7,16 @@
 pub(crate) mod corpus;
 mod functions;
 mod lexer;
+mod order;
 mod parser;
 mod pivot;
 pub mod policy;
 mod refusal;
+pub mod stored;
 mod tree;
 
-pub use policy::{Checked, TableName, check};
+pub use order::{ColumnRef, Direction, OrderKey};
+pub(crate) use policy::check_prepared;
+pub use policy::{Checked, TableName, check, check_in};
 pub use refusal::Refusal;
+pub use stored::Stored;

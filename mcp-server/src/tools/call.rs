@@ -7,7 +7,8 @@ use super::datasets::SetDatasetArgs;
 use super::query::QueryArgs;
 use super::schema::SchemaArgs;
 use super::table::TableArgs;
-use super::{CallError, Output, Source, Toolbox, capabilities, datasets, query, schema, table, whoami};
+use super::{CallError, DataSource, Output, Source, Toolbox, capabilities, datasets, query, schema, table, whoami};
+use crate::backend::QueryLimits;
 use crate::gate::Granted;
 
 /// One call of one tool.
@@ -65,6 +66,20 @@ impl Call {
             Self::GetTableInfo(args) => Reads::Dataset(args.dataset.as_deref()),
             Self::ExecuteQuery(args) => Reads::Dataset(args.dataset.as_deref()),
             Self::ListDatasets | Self::Capabilities | Self::Whoami | Self::SetDataset(_) => Reads::Nothing,
+        }
+    }
+
+    /// Finds out, without running it, whether all that it reads may be read. A tool that is not looked into finds out when
+    /// it runs.
+    pub(super) async fn look(&self, source: DataSource<'_>, limits: &QueryLimits) -> Result<(), CallError> {
+        let DataSource { backend, dataset } = source;
+        match self {
+            Self::ExecuteQuery(args) => Ok(backend.inspect(&dataset, &args.sql_query, limits).await?),
+            Self::GetTableInfo(args) => {
+                let no_rows = QueryLimits { max_rows: 0, ..*limits };
+                Ok(backend.table(&dataset, &args.table_name, &no_rows).await.map(drop)?)
+            }
+            _ => Ok(()),
         }
     }
 

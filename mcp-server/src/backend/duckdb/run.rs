@@ -4,9 +4,11 @@ use std::time::Instant;
 
 use ::duckdb::Connection;
 use ::duckdb::arrow::array::Array;
+use ::duckdb::types::{ToSql, ToSqlOutput};
 
 use super::convert::{self, Budget};
 use super::types::SqlType;
+use crate::backend::Parameter;
 use crate::backend::result::{Column, CutBy, ResultSet, Truncation};
 
 /// Why [`run`] did not return rows.
@@ -23,13 +25,14 @@ impl From<::duckdb::Error> for RunError {
     }
 }
 
-/// Runs `sql` and returns at most `max_rows` rows of about `max_bytes` bytes.
+/// Runs `sql` with these values and returns at most `max_rows` rows of about `max_bytes` bytes.
 ///
 /// The engine computes ahead of what is taken by a fixed buffer only, so a result of any size is cut without being held.
 /// `stopped` is asked between batches.
 pub(super) fn run(
     connection: &Connection,
     sql: &str,
+    parameters: &[Parameter],
     max_rows: usize,
     max_bytes: usize,
     stopped: &dyn Fn() -> bool,
@@ -37,7 +40,7 @@ pub(super) fn run(
     let started = Instant::now();
     let mut statement = connection.prepare(sql)?;
     // The iterator of this call panics where the engine fails; `step` below returns the error.
-    drop(statement.stream_arrow([])?);
+    drop(statement.stream_arrow(::duckdb::params_from_iter(parameters))?);
     let schema = statement.schema();
     let width = schema.fields().len();
     if width > MAX_COLUMNS {
@@ -84,3 +87,12 @@ pub(super) fn run(
 
 /// The widest result that is returned; MIMIC's widest table has 33 columns.
 pub(super) const MAX_COLUMNS: usize = 1_000;
+
+impl ToSql for Parameter {
+    fn to_sql(&self) -> ::duckdb::Result<ToSqlOutput<'_>> {
+        match self {
+            Self::Integer(value) => value.to_sql(),
+            Self::Text(text) => text.to_sql(),
+        }
+    }
+}

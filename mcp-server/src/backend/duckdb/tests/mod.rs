@@ -10,6 +10,7 @@ use crate::backend::{CutBy, Value};
 use crate::error::Explain as _;
 use crate::sql::corpus;
 
+mod definitions;
 mod sessions;
 mod values;
 
@@ -31,7 +32,7 @@ async fn unchecked(fixture: &Fixture, sql: &str, limits: QueryLimits) -> Result<
     let pool = backend.pool.clone();
     backend
         .with_connection(&fixture.dataset(), limits.timeout, move |connection, dataset, stop| {
-            run::run(connection, &sql, limits.max_rows, limits.max_bytes, &|| stop.is_stopped())
+            run::run(connection, &sql, &[], limits.max_rows, limits.max_bytes, &|| stop.is_stopped())
                 .map_err(|error| explained(&pool, connection, dataset, error))
         })
         .await

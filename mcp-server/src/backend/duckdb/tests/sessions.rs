@@ -104,7 +104,7 @@ async fn nothing_stays_behind_for_the_next_caller() {
     let sql = counts.to_owned();
     let counted = backend
         .with_connection(&dataset, Duration::from_secs(5), move |connection, dataset, _| {
-            run::run(connection, &sql, 1, 1_000, &|| false).map_err(|error| run_error(dataset, error))
+            run::run(connection, &sql, &[], 1, 1_000, &|| false).map_err(|error| run_error(dataset, error))
         })
         .await
         .unwrap();
@@ -126,4 +126,19 @@ async fn a_replaced_database_is_opened_anew() {
     assert_eq!(value().await.unwrap_err().hint().unwrap(), "run m4 init little");
     fixture.replace("CREATE TABLE t AS SELECT 3 AS v");
     assert_eq!(value().await.unwrap(), Value::Integer(3));
+}
+
+#[tokio::test]
+async fn a_bound_value_is_a_value_whatever_is_in_it() {
+    let (fixture, backend) = (Fixture::hospital(), DuckDb::default());
+    for hostile in ["F' OR '1'='1", "'; DROP TABLE mimiciv_hosp.patients; --", "?", "\u{0}", "ü%_"] {
+        let mut statement = Statement::new("SELECT count(*) FROM mimiciv_hosp.patients WHERE gender = ");
+        statement.value(hostile);
+        let result = backend.prepared(&fixture.dataset(), &statement, &limits()).await.unwrap();
+        assert_eq!(result.rows, [[Value::Integer(0)]], "{hostile:?}");
+    }
+    let mut statement = Statement::new("SELECT ");
+    statement.value("it's").text(" AS a, ").value(-7).text("::BIGINT AS b");
+    let result = backend.prepared(&fixture.dataset(), &statement, &limits()).await.unwrap();
+    assert_eq!(result.rows, [[Value::Text("it's".into()), Value::Integer(-7)]]);
 }
