@@ -30,6 +30,7 @@ use super::catalog::{self, Resolved, TableInfo, TableSummary};
 use super::error::{QueryError, without_paths};
 use super::{Backend, QueryLimits, ResultSet, Statement};
 use crate::dataset::Dataset;
+use crate::notes::{self, Found, Search, SearchError};
 use crate::sql::{self, Checked};
 
 /// The `DuckDB` backend. Cheap to clone; clones share open databases.
@@ -135,6 +136,22 @@ impl Backend for DuckDb {
             let (rows, bytes) = (limits.max_rows, limits.max_bytes);
             run::run(connection, statement.sql(), statement.parameters(), rows, bytes, &stopped)
                 .map_err(|error| explained(&pool, connection, dataset, error))
+        })
+        .boxed()
+    }
+
+    fn search_notes<'a>(
+        &'a self,
+        dataset: &'a Dataset,
+        search: &'a Search,
+        limits: &'a QueryLimits,
+    ) -> BoxFuture<'a, Result<Found, QueryError>> {
+        let (search, bytes) = (search.clone(), limits.max_bytes);
+        self.with_connection(dataset, limits.timeout, move |connection, dataset, stop| {
+            notes::search(connection, &search, bytes, &|| stop.is_stopped()).map_err(|error| match error {
+                SearchError::Engine(error) => engine_error(dataset, &error),
+                SearchError::Stopped => QueryError::Cancelled,
+            })
         })
         .boxed()
     }
