@@ -220,8 +220,8 @@ proptest! {
         typed in "(-|\"|NOT )?[a-dé]{1,4}\\*?( (OR |-|\")?[a-dé]{1,3}\"?){0,3}",
     ) {
         let Ok(query) = Query::parse(&typed) else { return Ok(()) };
-        let ids: Vec<String> = (0..notes.len()).map(|n| format!("{n}")).collect();
-        let notes: Vec<(&str, &str)> = ids.iter().map(String::as_str).zip(notes.iter().map(String::as_str)).collect();
+        let names: Vec<String> = (0..notes.len()).map(|n| format!("{n}")).collect();
+        let notes: Vec<(&str, &str)> = names.iter().map(String::as_str).zip(notes.iter().map(String::as_str)).collect();
         let connection = database(&notes);
         let wanted = Search { query, kinds: vec![Kind::Discharge], limit: 100, snippet_length: 40 };
         let read = search(&connection, &wanted, 1 << 20, &|| false).unwrap();
