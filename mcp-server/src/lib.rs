@@ -17,6 +17,7 @@ pub mod gate;
 pub mod http;
 pub mod ingest;
 pub mod logging;
+pub mod notes;
 mod private_file;
 pub mod secure;
 pub mod sql;

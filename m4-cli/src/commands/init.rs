@@ -58,6 +58,7 @@ impl Told<'_> {
                 task.set_done(self.done);
                 task.report(format!("  {table}: {rows} rows"));
             }
+            Progress::Indexing { table, .. } => task.doing(format!("indexing the notes of {table}")),
             Progress::Publishing => task.doing("writing the database"),
         }
     }

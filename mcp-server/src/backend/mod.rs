@@ -20,6 +20,7 @@ pub use statement::{Parameter, Statement};
 pub use value::Value;
 
 use crate::dataset::Dataset;
+use crate::notes::{Found, Search};
 
 /// Something that answers questions about datasets.
 ///
@@ -50,6 +51,14 @@ pub trait Backend: Send + Sync {
         statement: &'a Statement,
         limits: &'a QueryLimits,
     ) -> BoxFuture<'a, Result<ResultSet, QueryError>>;
+
+    /// Searches the dataset's notes, and shows at most about as many bytes of them as `limits` allow.
+    fn search_notes<'a>(
+        &'a self,
+        dataset: &'a Dataset,
+        search: &'a Search,
+        limits: &'a QueryLimits,
+    ) -> BoxFuture<'a, Result<Found, QueryError>>;
 
     /// The dataset's own tables and views that are within its reach, sorted by name.
     fn schema<'a>(

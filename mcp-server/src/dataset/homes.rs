@@ -4,6 +4,8 @@
 //! means those as well.
 
 use super::definition::{Definition, Origin};
+use super::schema;
+use crate::notes::INDEX_SCHEMA;
 
 /// The datasets that there are, as seen from the database of one of them.
 #[derive(Debug, Clone)]
@@ -26,7 +28,10 @@ impl Homes {
     ///   whatever other dataset promises a schema of that name.
     /// - None where the database's own dataset has this schema.
     /// - Else every dataset that has it: it is not to be told which one's it is.
+    ///
+    /// The index of the notes' words is the notes', as far as anyone may read it.
     pub fn others(&self, schema: &str) -> Vec<&str> {
+        let schema = if schema == INDEX_SCHEMA { schema::note::MODULE.schema } else { schema };
         let own = self.own.as_ref();
         if own.is_some_and(|own| own.synthetic && has(own, schema) || is_verified_by(own, schema)) {
             return Vec::new();
@@ -81,6 +86,7 @@ mod tests {
     fn notes_in_another_datasets_database_are_the_notes_datasets() {
         for own in ["mimic-iv", "mimic-iv-demo", "eicu", "promising", "ward", "nobody"] {
             assert_eq!(others(own, "mimiciv_note"), ["mimic-iv-note"], "{own}");
+            assert_eq!(others(own, INDEX_SCHEMA), ["mimic-iv-note"], "{own}");
         }
         assert_eq!(others("mimic-iv", "eicu_crd"), ["eicu"]);
     }

@@ -94,6 +94,9 @@ pub enum IngestError {
         /// What DuckDB said.
         source: Box<duckdb::Error>,
     },
+    /// The notes cannot be indexed.
+    #[error(transparent)]
+    Notes(crate::notes::BuildError),
     /// DuckDB failed outside any file.
     #[error("DuckDB could not build the database")]
     Database(#[source] Box<duckdb::Error>),
@@ -147,7 +150,7 @@ impl Explain for IngestError {
                 "check that you may write there, and that no program has the database open".to_owned()
             }
             Self::Busy { .. } => "wait for it to finish".to_owned(),
-            Self::Engine { .. } | Self::Database(_) => return None,
+            Self::Engine { .. } | Self::Notes(_) | Self::Database(_) => return None,
         })
     }
 }

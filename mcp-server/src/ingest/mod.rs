@@ -19,6 +19,7 @@ use std::path::Path;
 use duckdb::{Config, Connection};
 
 use crate::dataset::{Definition, sample};
+use crate::notes::{self, BuildError};
 
 mod columns;
 mod error;
@@ -87,6 +88,14 @@ fn build(
     for source in &plan.sources {
         tables.push(table::load(&mut connection, source, on_progress)?);
     }
+    let index = notes::index_all(&connection, staging.directory(), &mut |kind, notes, of| {
+        on_progress(Progress::Indexing { table: kind.table(), notes, of });
+    });
+    index.map_err(|error| match error {
+        BuildError::File { path, source } => IngestError::write(&path, source),
+        BuildError::Engine(error) => error.into(),
+        unfit @ BuildError::Unfit { .. } => IngestError::Notes(unfit),
+    })?;
     on_progress(Progress::Publishing);
     meta::write(&connection, definition, &tables)?;
     connection.execute_batch("CHECKPOINT")?;

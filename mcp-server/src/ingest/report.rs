@@ -41,6 +41,15 @@ pub enum Progress<'a> {
         /// Bytes of its file as it is on disk.
         bytes: u64,
     },
+    /// The words of a table's notes are being indexed.
+    Indexing {
+        /// The table with its schema.
+        table: &'a str,
+        /// Notes read so far.
+        notes: u64,
+        /// Notes there are.
+        of: u64,
+    },
     /// The database is being written out and put in place. Last, once.
     Publishing,
 }

@@ -3,11 +3,16 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::cohort::{Cohort, CohortArgs};
 use super::datasets::SetDatasetArgs;
+use super::note::{NoteArgs, NoteWanted};
+use super::patient_notes::{PatientNotes, PatientNotesArgs};
 use super::query::QueryArgs;
 use super::schema::SchemaArgs;
+use super::search_notes::{SearchNotes, SearchNotesArgs};
 use super::table::TableArgs;
-use super::{CallError, DataSource, Output, Source, Toolbox, capabilities, datasets, query, schema, table, whoami};
+use super::{CallError, DataSource, Output, Source, Toolbox, capabilities, cohort, datasets, note};
+use super::{patient_notes, query, schema, search_notes, table, whoami};
 use crate::backend::QueryLimits;
 use crate::gate::Granted;
 
@@ -22,6 +27,14 @@ pub enum Call {
     GetTableInfo(TableArgs),
     /// `execute_query`
     ExecuteQuery(QueryArgs),
+    /// `search_notes`
+    SearchNotes(SearchNotes),
+    /// `get_note`
+    GetNote(NoteWanted),
+    /// `list_patient_notes`
+    ListPatientNotes(PatientNotes),
+    /// `query_cohort`
+    QueryCohort(Box<Cohort>),
     /// `capabilities`
     Capabilities,
     /// `whoami`
@@ -39,6 +52,12 @@ impl Call {
             schema::NAME => parse(name, arguments).map(Self::GetDatabaseSchema),
             table::NAME => parse(name, arguments).map(Self::GetTableInfo),
             query::NAME => parse(name, arguments).map(Self::ExecuteQuery),
+            search_notes::NAME => checked::<SearchNotesArgs, _>(name, arguments).map(Self::SearchNotes),
+            note::NAME => checked::<NoteArgs, _>(name, arguments).map(Self::GetNote),
+            patient_notes::NAME => {
+                checked::<PatientNotesArgs, _>(name, arguments).map(Self::ListPatientNotes)
+            }
+            cohort::NAME => checked::<CohortArgs, _>(name, arguments).map(Box::new).map(Self::QueryCohort),
             capabilities::NAME => no_arguments(name, &arguments).map(|()| Self::Capabilities),
             whoami::NAME => no_arguments(name, &arguments).map(|()| Self::Whoami),
             datasets::SET => parse(name, arguments).map(Self::SetDataset),
@@ -53,6 +72,10 @@ impl Call {
             Self::GetDatabaseSchema(_) => schema::NAME,
             Self::GetTableInfo(_) => table::NAME,
             Self::ExecuteQuery(_) => query::NAME,
+            Self::SearchNotes(_) => search_notes::NAME,
+            Self::GetNote(_) => note::NAME,
+            Self::ListPatientNotes(_) => patient_notes::NAME,
+            Self::QueryCohort(_) => cohort::NAME,
             Self::Capabilities => capabilities::NAME,
             Self::Whoami => whoami::NAME,
             Self::SetDataset(_) => datasets::SET,
@@ -65,6 +88,10 @@ impl Call {
             Self::GetDatabaseSchema(args) => Reads::Dataset(args.dataset.as_deref()),
             Self::GetTableInfo(args) => Reads::Dataset(args.dataset.as_deref()),
             Self::ExecuteQuery(args) => Reads::Dataset(args.dataset.as_deref()),
+            Self::SearchNotes(asked) => Reads::Dataset(asked.dataset.as_deref()),
+            Self::GetNote(wanted) => Reads::Dataset(wanted.dataset.as_deref()),
+            Self::ListPatientNotes(asked) => Reads::Dataset(asked.dataset.as_deref()),
+            Self::QueryCohort(cohort) => Reads::Dataset(cohort.dataset.as_deref()),
             Self::ListDatasets | Self::Capabilities | Self::Whoami | Self::SetDataset(_) => Reads::Nothing,
         }
     }
@@ -78,6 +105,10 @@ impl Call {
             Self::GetTableInfo(args) => {
                 let no_rows = QueryLimits { max_rows: 0, ..*limits };
                 Ok(backend.table(&dataset, &args.table_name, &no_rows).await.map(drop)?)
+            }
+            // Whether there are any notes is told to nobody who may not read them.
+            Self::SearchNotes(_) | Self::GetNote(_) | Self::ListPatientNotes(_) => {
+                Ok(dataset.reach.check([&crate::dataset::schema::note::MODULE.schema.to_owned()])?)
             }
             _ => Ok(()),
         }
@@ -96,6 +127,12 @@ impl Call {
             Self::ExecuteQuery(args) => {
                 Ok(query::run(toolbox, granted, source.found()?, args).await?.into_output())
             }
+            Self::SearchNotes(asked) => search_notes::run(toolbox, granted, source.found()?, asked).await,
+            Self::GetNote(wanted) => note::run(toolbox, granted, source.found()?, wanted).await,
+            Self::ListPatientNotes(asked) => {
+                patient_notes::run(toolbox, granted, source.found()?, asked).await
+            }
+            Self::QueryCohort(cohort) => cohort::run(toolbox, granted, source.found()?, cohort).await,
             Self::Capabilities => Ok(capabilities::run(toolbox, granted)),
             Self::Whoami => Ok(whoami::run(granted)),
             Self::SetDataset(args) => Ok(datasets::set(toolbox, granted, args)),
@@ -116,7 +153,13 @@ impl<'a> Reads<'a> {
     /// What calls of a tool that give this name are about; `None` where there is no such tool.
     pub fn of(tool: &str, named: Option<&'a str>) -> Option<Self> {
         match tool {
-            schema::NAME | table::NAME | query::NAME => Some(Self::Dataset(named)),
+            schema::NAME
+            | table::NAME
+            | query::NAME
+            | search_notes::NAME
+            | note::NAME
+            | patient_notes::NAME
+            | cohort::NAME => Some(Self::Dataset(named)),
             datasets::LIST | datasets::SET | capabilities::NAME | whoami::NAME => Some(Self::Nothing),
             _ => None,
         }
@@ -145,6 +188,16 @@ fn parse<T: DeserializeOwned>(tool: &str, arguments: Map<String, Value>) -> Resu
         // serde quotes what the caller sent; it goes back to that caller only, and never at length.
         what: error.to_string().chars().take(300).collect(),
     })
+}
+
+/// Arguments whose values are checked too.
+fn checked<A, T>(tool: &str, arguments: Map<String, Value>) -> Result<T, BadCall>
+where
+    A: DeserializeOwned,
+    T: TryFrom<A, Error = String>,
+{
+    let wrong = |what| BadCall::Arguments { tool: tool.to_owned(), what };
+    parse::<A>(tool, arguments).and_then(|args| T::try_from(args).map_err(wrong))
 }
 
 fn no_arguments(tool: &str, arguments: &Map<String, Value>) -> Result<(), BadCall> {
@@ -187,7 +240,10 @@ mod tests {
         let arguments = |tool: &str| match tool {
             "get_table_info" => json!({ "table_name": "t", "dataset": "d" }),
             "execute_query" => json!({ "sql_query": "x", "dataset": "d" }),
-            "get_database_schema" => json!({ "dataset": "d" }),
+            "get_database_schema" | "query_cohort" => json!({ "dataset": "d" }),
+            "search_notes" => json!({ "query": "fever", "dataset": "d" }),
+            "get_note" => json!({ "note_id": "1-DS-1", "dataset": "d" }),
+            "list_patient_notes" => json!({ "subject_id": 1, "dataset": "d" }),
             "set_dataset" => json!({ "dataset_name": "d" }),
             _ => json!({}),
         };
@@ -195,7 +251,7 @@ mod tests {
             let call = parse(&tool.name, arguments(&tool.name)).unwrap();
             assert_eq!(Reads::of(&tool.name, Some("d")), Some(call.reads()), "{}", tool.name);
         }
-        assert_eq!(Reads::of("search_notes", None), None);
+        assert_eq!(Reads::of("cohort_builder", None), None);
     }
 
     #[test]

@@ -7,12 +7,18 @@ use rmcp::model::{JsonObject, Tool, ToolAnnotations};
 use serde_json::{Value, json};
 
 use super::capabilities::CapabilitiesOutput;
+use super::cohort::{CohortArgs, CohortOutput};
 use super::datasets::{ListOutput, SetDatasetArgs, SetDatasetOutput};
+use super::note::{NoteArgs, NoteOutput};
+use super::patient_notes::{PatientNotesArgs, PatientNotesOutput};
 use super::query::{QueryArgs, QueryOutput};
 use super::schema::{SchemaArgs, SchemaOutput};
+use super::search_notes::{SearchNotesArgs, SearchNotesOutput};
 use super::table::{TableArgs, TableOutput};
 use super::whoami::Whoami;
-use super::{capabilities, datasets, query, schema, table, whoami};
+use super::{
+    capabilities, cohort, datasets, note, patient_notes, query, schema, search_notes, table, whoami,
+};
 
 /// Every tool with its schemas, made once.
 pub fn definitions() -> &'static [Tool] {
@@ -51,6 +57,37 @@ fn define() -> Vec<Tool> {
              row and size limit and say so; aggregate in SQL instead of fetching everything.",
             schema_for_type::<QueryArgs>(),
             schema_for_output::<QueryOutput>(),
+        ),
+        tool(
+            search_notes::NAME,
+            "Search clinical notes",
+            "Find discharge summaries and radiology reports by words, the best first, with the part of each that fits. \
+             Every word has to be in a note; also \"a phrase\", word* for beginnings, OR, and -word to exclude. \
+             get_note shows one whole.",
+            schema_for_type::<SearchNotesArgs>(),
+            schema_for_output::<SearchNotesOutput>(),
+        ),
+        tool(
+            note::NAME,
+            "Get a clinical note",
+            "Show one clinical note by its note_id. Notes can be long: max_length shows the beginning.",
+            schema_for_type::<NoteArgs>(),
+            schema_for_output::<NoteOutput>(),
+        ),
+        tool(
+            patient_notes::NAME,
+            "List a patient's notes",
+            "List the clinical notes of one patient by time, with ids, lengths and how they begin, but not their text.",
+            schema_for_type::<PatientNotesArgs>(),
+            schema_for_output::<PatientNotesOutput>(),
+        ),
+        tool(
+            cohort::NAME,
+            "Count a cohort",
+            "Count the MIMIC-IV patients and admissions that meet criteria (age, gender, ICD diagnoses, ICU stay, death in \
+             hospital), by age and gender, and show the SQL.",
+            schema_for_type::<CohortArgs>(),
+            schema_for_output::<CohortOutput>(),
         ),
         tool(
             capabilities::NAME,

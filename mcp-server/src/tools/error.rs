@@ -29,6 +29,26 @@ pub enum CallError {
     /// The configured backend cannot answer in this version.
     #[error("the {0} backend is not available in this version of M4")]
     BackendUnavailable(BackendKind),
+    /// The dataset lacks what the tool reads.
+    #[error("{tool} cannot be used on dataset {dataset}, which has no {what}")]
+    Lacks {
+        /// The tool.
+        tool: &'static str,
+        /// The dataset.
+        dataset: String,
+        /// What is not there.
+        what: String,
+        /// What to do instead.
+        hint: &'static str,
+    },
+    /// There is no such note.
+    #[error("there is no note {note_id:?} in dataset {dataset}")]
+    NoNote {
+        /// What was asked for.
+        note_id: String,
+        /// The dataset.
+        dataset: String,
+    },
     /// The backend did not answer.
     #[error(transparent)]
     Query(QueryError),
@@ -45,6 +65,16 @@ impl From<QueryError> for CallError {
 }
 
 impl CallError {
+    /// A tool for notes on a dataset without any.
+    pub(super) fn no_notes(dataset: &str) -> Self {
+        Self::Lacks {
+            tool: "a tool for notes",
+            dataset: dataset.to_owned(),
+            what: "mimiciv_note.discharge or mimiciv_note.radiology".to_owned(),
+            hint: "list_datasets shows which datasets have notes; name one with the parameter dataset",
+        }
+    }
+
     /// The text a client sees, without local paths: `Error: …`, and one line that says what to do.
     pub fn for_callers(&self) -> String {
         let message = match self {
@@ -66,6 +96,8 @@ impl CallError {
             Self::Misconfigured(_) => "misconfigured",
             Self::Dataset(_) => "no_dataset",
             Self::BackendUnavailable(_) => "backend_unavailable",
+            Self::Lacks { .. } => "not_in_dataset",
+            Self::NoNote { .. } => "no_note",
             Self::Query(QueryError::Refused(_)) => "refused_by_policy",
             Self::Query(QueryError::Timeout { .. }) => "timeout",
             Self::Query(_) => "query_failed",
@@ -81,6 +113,10 @@ impl Explain for CallError {
             Self::Misconfigured(errors) => errors.hint(),
             Self::Dataset(error) => error.hint(),
             Self::BackendUnavailable(_) => Some("switch to the local one: m4 backend duckdb".to_owned()),
+            Self::Lacks { hint, .. } => Some((*hint).to_owned()),
+            Self::NoNote { .. } => {
+                Some("search_notes and list_patient_notes give the ids of notes".to_owned())
+            }
             Self::Query(error) => error.hint(),
         }
     }

@@ -3,14 +3,19 @@
 //! [`Toolbox::call`] is the one way in: it asks the gate, runs the tool with the gate's proof, and records how it ended.
 //! A tool takes `&Granted`, which only the gate makes, so a tool cannot run unguarded.
 
+mod arguments;
 mod call;
 mod capabilities;
+mod cohort;
 mod datasets;
 mod definitions;
 mod error;
+mod note;
+mod patient_notes;
 mod query;
 pub mod resources;
 mod schema;
+mod search_notes;
 mod table;
 mod whoami;
 
@@ -129,7 +134,9 @@ impl Toolbox {
             return Ok(());
         }
         let (_, source) = self.source_of(call.reads());
-        let Source(Ok(source)) = self.within_reach(source, granted, call.tool(), false) else { return Ok(()) };
+        let Source(Ok(source)) = self.within_reach(source, granted, call.tool(), false) else {
+            return Ok(());
+        };
         match call.look(source, &self.limits).await {
             Err(CallError::Rejected(rejection)) => Err(rejection),
             Ok(()) | Err(_) => Ok(()),

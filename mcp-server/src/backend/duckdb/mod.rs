@@ -31,6 +31,7 @@ use super::catalog::{self, Resolved, TableInfo, TableSummary};
 use super::error::{QueryError, without_paths};
 use super::{Backend, Parameter, QueryLimits, ResultSet, Statement};
 use crate::dataset::Dataset;
+use crate::notes::{self, Found, Search, SearchError};
 use crate::sql::{self, Checked, Refusal, Stored};
 
 /// The `DuckDB` backend. Cheap to clone; clones share open databases.
@@ -142,6 +143,26 @@ impl Backend for DuckDb {
     ) -> BoxFuture<'a, Result<ResultSet, QueryError>> {
         let (sql, parameters) = (statement.sql().to_owned(), statement.parameters().to_vec());
         self.run(dataset, *limits, parameters, move |definitions| sql::check_prepared(&sql, definitions))
+    }
+
+    fn search_notes<'a>(
+        &'a self,
+        dataset: &'a Dataset,
+        search: &'a Search,
+        limits: &'a QueryLimits,
+    ) -> BoxFuture<'a, Result<Found, QueryError>> {
+        let (search, bytes) = (search.clone(), limits.max_bytes);
+        self.with_connection(dataset, limits.timeout, move |session, dataset, stop| {
+            for kind in &search.kinds {
+                let (schema, table) = kind.table().split_once('.').unwrap_or_default();
+                dataset.reach.check(&session.definitions.schemas_of_relation(schema, table)?)?;
+            }
+            notes::search(session, &search, bytes, &|| stop.is_stopped()).map_err(|error| match error {
+                SearchError::Engine(error) => engine_error(dataset, &error),
+                SearchError::Stopped => QueryError::Cancelled,
+            })
+        })
+        .boxed()
     }
 
     fn schema<'a>(

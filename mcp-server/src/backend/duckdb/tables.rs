@@ -19,7 +19,7 @@ impl Entry {
     }
 }
 
-/// Tables and views that are not the engine's own, sorted by canonical name.
+/// Tables and views that are neither the engine's own nor M4's, sorted by canonical name.
 pub(super) fn entries(connection: &Connection) -> Result<Vec<Entry>, ::duckdb::Error> {
     let mut statement = connection.prepare(TABLES)?;
     let rows = statement.query_map([], |row| {
@@ -56,6 +56,7 @@ const TABLES: &str = "
     SELECT schema_name, table_name, column_count::BIGINT, estimated_size::BIGINT
     FROM system.main.duckdb_tables()
     WHERE NOT internal AND NOT temporary AND database_name = system.main.current_database()
+      AND schema_name NOT IN ('m4_meta', 'm4_notes')
     UNION ALL
     SELECT schema_name, view_name, column_count::BIGINT, NULL
     FROM system.main.duckdb_views()
