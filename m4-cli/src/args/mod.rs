@@ -53,6 +53,9 @@ pub struct GlobalArgs {
     /// Say nothing but results and errors.
     #[arg(long, short, global = true, help_heading = "Global options")]
     pub quiet: bool,
+    /// Show paths of this machine, which answers leave out otherwise.
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub paths: bool,
 }
 
 /// When to use colour.

@@ -25,7 +25,7 @@ pub fn run(command: &Command, env: &Environment, printer: &Printer) -> Outcome {
         Command::Auth(args) => auth::run(args, env, printer),
         Command::Backend(args) => backend::run(args, env, printer),
         Command::Config(args) => config::run(args, env, printer),
-        Command::Doctor(args) => doctor::run(args, env, printer),
+        Command::Doctor(_) => doctor::run(env, printer),
         Command::Init(args) => init::run(args, env, printer),
         Command::Keys(args) => keys::run(args, env, printer),
         Command::Login(args) => login::run(args, env, printer),

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::definition::{Definition, Origin, Setup};
 use super::name::Name;
-use crate::error::Explain;
+use crate::error::{Explain, codes};
 
 /// A definition file, or the directory of them, that could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +60,10 @@ impl Explain for Problem {
                     .to_owned()
             }
         })
+    }
+
+    fn code(&self) -> &'static str {
+        codes::BAD_DEFINITION
     }
 }
 

@@ -7,7 +7,7 @@ use super::Dataset;
 use super::custom::{self, Problem, ProblemKind};
 use super::definition::{Definition, Setup};
 use super::name::{InvalidName, Name};
-use crate::error::Explain;
+use crate::error::{Explain, codes};
 
 /// The datasets of one data directory. Reads only; a directory that does not exist yet is an empty one.
 #[derive(Debug)]
@@ -148,6 +148,16 @@ impl Explain for ResolveError {
             Self::NoneSetUp => "run: m4 init mimic-iv-sample".to_owned(),
             Self::Ambiguous { .. } => "say which with the parameter dataset (or --dataset)".to_owned(),
         })
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => codes::INVALID_NAME,
+            Self::Unknown { .. } => codes::UNKNOWN_DATASET,
+            Self::NotSetUp { .. } => codes::DATASET_NOT_SET_UP,
+            Self::NoneSetUp => codes::NO_DATASET,
+            Self::Ambiguous { .. } => codes::AMBIGUOUS_DATASET,
+        }
     }
 }
 
