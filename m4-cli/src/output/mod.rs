@@ -1,7 +1,10 @@
-//! The one printer: results to stdout, everything else to stderr.
+//! The one printer: results to stdout, everything else to stderr; with `--json`, one [envelope] to stdout.
 
+mod asked;
 pub mod color;
+pub mod envelope;
 mod error;
+mod paths;
 mod progress;
 mod table;
 mod when;
@@ -13,14 +16,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
 use mcp_server::env::Environment;
+use mcp_server::error::Explain;
 use serde::Serialize;
 
+pub use self::asked::Asked;
+use self::envelope::{Envelope, ErrorBody};
+pub use self::paths::Paths;
 pub use self::progress::Task;
 pub use self::table::{Cell, Column, Table, visible};
 pub use self::when::relative;
 
 use crate::Outcome;
-use crate::args::Color;
+use crate::args::GlobalArgs;
 use crate::exit_code::Exit;
 use crate::failure::Failure;
 
@@ -32,16 +39,22 @@ pub struct Printer {
     out_is_terminal: bool,
     err_is_terminal: bool,
     quiet: bool,
+    paths: Arc<Paths>,
+    /// The answer as far as it is known, where it is to be JSON.
+    envelope: Option<Arc<Mutex<Envelope>>>,
 }
 
 type Stream = Arc<Mutex<Box<dyn Write + Send>>>;
 
 impl Printer {
     /// Prints to this process's own streams.
-    pub fn for_terminal(env: &Environment, color: Color, quiet: bool) -> Self {
-        let out = AutoStream::new(io::stdout(), color::choose(color, env, io::stdout().is_terminal()));
-        let err = AutoStream::new(io::stderr(), color::choose(color, env, io::stderr().is_terminal()));
-        let mut printer = Self::to(out, err, quiet);
+    pub fn for_terminal(env: &Environment, global: &GlobalArgs, asked: &Asked) -> Self {
+        let choose = |is_terminal| color::choose(global.color, env, is_terminal);
+        let out = AutoStream::new(io::stdout(), choose(io::stdout().is_terminal()));
+        let err = AutoStream::new(io::stderr(), choose(io::stderr().is_terminal()));
+        let mut printer = Self::to(out, err, global.quiet);
+        printer.paths = Arc::new(if global.paths { Paths::Shown } else { Paths::hidden_for(env) });
+        printer.envelope = asked.json.then(|| Arc::new(Mutex::new(Envelope::new(&*asked.command))));
         printer.out_is_terminal = io::stdout().is_terminal();
         printer.err_is_terminal = io::stderr().is_terminal();
         printer
@@ -55,7 +68,63 @@ impl Printer {
             out_is_terminal: false,
             err_is_terminal: false,
             quiet,
+            paths: Arc::new(Paths::hidden([])),
+            envelope: None,
         }
+    }
+
+    /// The command's answer: kept for the envelope where JSON was asked for, else what `print` makes of it.
+    pub fn answer(&self, data: &impl Serialize, print: impl FnOnce(&Self) -> Outcome) -> Outcome {
+        match &self.envelope {
+            None => print(self),
+            Some(envelope) => {
+                let data = serde_json::to_value(data).map_err(|error| Failure::output(error.into()))?;
+                envelope.lock().unwrap_or_else(PoisonError::into_inner).data = Some(data);
+                Ok(())
+            }
+        }
+    }
+
+    /// Says how the command ended, which is the last that is said: the envelope where JSON was asked for, else the error if
+    /// there is one.
+    pub fn finish(&self, outcome: &Outcome) -> Exit {
+        let exit = |outcome: &Outcome| outcome.as_ref().err().map_or(Exit::Success, Failure::exit);
+        match &self.envelope {
+            None => {
+                if let Err(failure) = outcome {
+                    self.failure(failure);
+                }
+                exit(outcome)
+            }
+            Some(envelope) => {
+                let envelope = envelope.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                match self.envelop(envelope, outcome.as_ref().err().and_then(Failure::reason)) {
+                    Ok(()) => exit(outcome),
+                    Err(unprinted) => {
+                        self.failure(&unprinted);
+                        exit(&Err(unprinted))
+                    }
+                }
+            }
+        }
+    }
+
+    fn envelop(&self, envelope: Envelope, reason: Option<&dyn Explain>) -> Outcome {
+        let envelope = match reason {
+            Some(error) => envelope.failed(ErrorBody::of(error, &self.paths)),
+            None => envelope,
+        };
+        self.data(envelope.to_text().map_err(|error| Failure::output(error.into()))?)
+    }
+
+    /// How paths may be shown.
+    pub fn paths(&self) -> &Paths {
+        &self.paths
+    }
+
+    /// Whether JSON was asked for.
+    pub const fn answers_in_json(&self) -> bool {
+        self.envelope.is_some()
     }
 
     /// A line of the result, to stdout.
@@ -64,7 +133,13 @@ impl Printer {
         writeln!(out, "{text}").and_then(|()| out.flush()).map_err(Failure::output)
     }
 
-    /// The result as JSON, to stdout.
+    /// A table of the result, to stdout; on a screen no wider than that. `--json` shows what is cut.
+    pub fn table(&self, table: &Table) -> Outcome {
+        let screen = if self.out_is_terminal { terminal_size::terminal_size() } else { None };
+        self.data(table.render_within(WIDEST_CELL, screen.map(|(width, _)| width.0)))
+    }
+
+    /// JSON that is for other programs' files, to stdout, without an envelope.
     pub fn json(&self, result: &impl Serialize) -> Outcome {
         let text = serde_json::to_string_pretty(result).map_err(|error| Failure::output(error.into()))?;
         self.data(text)
@@ -82,8 +157,12 @@ impl Printer {
         self.say(format_args!("{text}"));
     }
 
-    /// Something that may be a mistake, to stderr.
+    /// Something that may be a mistake: into the envelope where JSON was asked for, else to stderr.
     pub fn warning(&self, text: impl Display) {
+        if let Some(envelope) = &self.envelope {
+            let text = self.paths.in_text(&text);
+            return envelope.lock().unwrap_or_else(PoisonError::into_inner).warnings.push(text);
+        }
         self.say(format_args!("{WARNING}warning{WARNING:#}: {text}"));
     }
 
@@ -115,12 +194,35 @@ impl Printer {
     }
 }
 
-/// Prints what clap has to say: help and version to stdout, usage errors to stderr.
-pub fn usage(error: &clap::Error) -> Exit {
-    // A reader that is gone needs no help text.
-    let _ = error.print();
-    if error.exit_code() == 0 { Exit::Success } else { Exit::Usage }
+/// Prints what clap has to say: help and version to stdout, usage errors to stderr, or to stdout where JSON was asked for.
+pub fn usage(error: &clap::Error, asked: &Asked) -> Exit {
+    if error.exit_code() == 0 {
+        // A reader that is gone needs no help text.
+        let _ = error.print();
+        return Exit::Success;
+    }
+    if asked.json {
+        let envelope = Envelope::new(&*asked.command).failed(ErrorBody::of_usage(error));
+        let _ = envelope.to_text().map(|text| writeln!(io::stdout(), "{text}"));
+    } else {
+        let _ = error.print();
+    }
+    Exit::Usage
 }
+
+/// A number of bytes as people say it.
+pub fn size(bytes: u64) -> String {
+    let unit = UNITS.iter().rev().find(|(_, unit)| bytes >= *unit);
+    unit.map_or_else(
+        || format!("{bytes} bytes"),
+        |(name, unit)| format!("{}.{} {name}", bytes / unit, bytes % unit * 10 / unit),
+    )
+}
+
+const UNITS: [(&str, u64); 3] = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
+
+/// Characters of a table's cell that are shown.
+const WIDEST_CELL: usize = 120;
 
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 
@@ -150,6 +252,16 @@ impl Write for Kept {
 
 #[cfg(test)]
 impl Printer {
+    /// The same, in JSON.
+    pub(crate) fn in_json(self, command: &str) -> Self {
+        Self { envelope: Some(Arc::new(Mutex::new(Envelope::new(command)))), ..self }
+    }
+
+    /// The same, that shows paths.
+    pub(crate) fn showing_paths(self) -> Self {
+        Self { paths: Arc::new(Paths::Shown), ..self }
+    }
+
     /// The same, to a terminal.
     pub(crate) fn on_a_screen(self) -> Self {
         Self { out_is_terminal: true, ..self }
@@ -182,6 +294,12 @@ mod tests {
         assert_eq!(failure.exit(), Exit::Success);
         assert_eq!(err.text(), "");
         Printer::to(io::sink(), Gone, false).warning("nobody hears this");
+    }
+
+    #[test]
+    fn a_size_is_told_in_the_largest_unit_it_has() {
+        let told = [0, 1023, 1536, 10 << 20, (3 << 30) + (1 << 29)].map(size);
+        assert_eq!(told, ["0 bytes", "1023 bytes", "1.5 KiB", "10.0 MiB", "3.5 GiB"]);
     }
 
     #[test]

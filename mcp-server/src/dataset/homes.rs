@@ -4,8 +4,7 @@
 //! means those as well.
 
 use super::definition::{Definition, Origin};
-use super::schema;
-use crate::notes::INDEX_SCHEMA;
+use crate::notes::{INDEX_SCHEMA, Kind};
 
 /// The datasets that there are, as seen from the database of one of them.
 #[derive(Debug, Clone)]
@@ -31,7 +30,7 @@ impl Homes {
     ///
     /// The index of the notes' words is the notes', as far as anyone may read it.
     pub fn others(&self, schema: &str) -> Vec<&str> {
-        let schema = if schema == INDEX_SCHEMA { schema::note::MODULE.schema } else { schema };
+        let schema = if schema == INDEX_SCHEMA { Kind::SCHEMA } else { schema };
         let own = self.own.as_ref();
         if own.is_some_and(|own| own.synthetic && has(own, schema) || is_verified_by(own, schema)) {
             return Vec::new();

@@ -3,15 +3,19 @@
 use std::path::PathBuf;
 
 mod custom;
+mod declared;
 mod definition;
 mod homes;
+pub mod infer;
 mod name;
 mod reach;
 mod registry;
+pub mod remove;
 pub mod sample;
 pub mod schema;
 
 pub use custom::{Problem, ProblemKind};
+pub use declared::{DeclaredError, DeclaredTable, SourceFile};
 pub use definition::{Definition, Origin, Setup};
 pub use homes::Homes;
 pub use name::{InvalidName, Name};

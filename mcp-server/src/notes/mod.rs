@@ -49,6 +49,9 @@ impl Kind {
         }
     }
 
+    /// The schema of every kind's table.
+    pub const SCHEMA: &str = "mimiciv_note";
+
     /// The table that holds it.
     pub const fn table(self) -> &'static str {
         match self {

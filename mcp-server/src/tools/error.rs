@@ -6,7 +6,7 @@ use crate::backend::QueryError;
 use crate::config::{BackendKind, ConfigErrors};
 use crate::credentials::CredentialError;
 use crate::dataset::ResolveError;
-use crate::error::Explain;
+use crate::error::{Explain, codes};
 
 /// A call that was not answered.
 ///
@@ -87,22 +87,6 @@ impl CallError {
             None => format!("Error: {message}"),
         }
     }
-
-    /// A stable name for the audit trail.
-    pub(crate) fn code(&self) -> &'static str {
-        match self {
-            Self::Rejected(rejection) => rejection.code(),
-            Self::Credential(_) => "no_credential",
-            Self::Misconfigured(_) => "misconfigured",
-            Self::Dataset(_) => "no_dataset",
-            Self::BackendUnavailable(_) => "backend_unavailable",
-            Self::Lacks { .. } => "not_in_dataset",
-            Self::NoNote { .. } => "no_note",
-            Self::Query(QueryError::Refused(_)) => "refused_by_policy",
-            Self::Query(QueryError::Timeout { .. }) => "timeout",
-            Self::Query(_) => "query_failed",
-        }
-    }
 }
 
 impl Explain for CallError {
@@ -118,6 +102,19 @@ impl Explain for CallError {
                 Some("search_notes and list_patient_notes give the ids of notes".to_owned())
             }
             Self::Query(error) => error.hint(),
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Rejected(rejection) => rejection.code(),
+            Self::Credential(_) => codes::NO_CREDENTIAL,
+            Self::Misconfigured(_) => codes::MISCONFIGURED,
+            Self::Dataset(error) => error.code(),
+            Self::BackendUnavailable(_) => codes::BACKEND_UNAVAILABLE,
+            Self::Lacks { .. } => codes::NOT_IN_DATASET,
+            Self::NoNote { .. } => codes::NO_NOTE,
+            Self::Query(error) => error.code(),
         }
     }
 }

@@ -38,6 +38,7 @@ use crate::backend::{Backend, DuckDb, QueryLimits, duckdb::Resources};
 use crate::config::{AuthSetting, BackendKind, Config, ConfigErrors, Limits};
 use crate::credentials::{CredentialError, TokenSource};
 use crate::dataset::{Dataset, Homes, Name, Reach, Registry, ResolveError};
+use crate::error::Explain as _;
 use crate::gate::{Authenticated, Gate, Granted};
 
 /// Everything tools work with.
