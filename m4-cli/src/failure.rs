@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::io::{self, ErrorKind};
 
-use mcp_server::error::Explain;
+use mcp_server::error::{Explain, codes};
 
 use crate::exit_code::Exit;
 
@@ -15,8 +15,8 @@ pub enum Failure {
     Mendable(Box<dyn Explain>),
     /// What was typed makes no sense.
     Usage(Box<dyn Explain>),
-    /// Everything needed was already printed; only the exit code is left to say.
-    Reported,
+    /// The result was printed and says what is wrong; a program that reads JSON is told so once more.
+    Reported(Box<dyn Explain>),
     /// The reader of the output went away, as `head` does. That is no error.
     ReaderGone,
 }
@@ -24,17 +24,28 @@ pub enum Failure {
 impl Failure {
     /// A usage error in words.
     pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::Usage(Box::new(Plain { message: message.into(), hint: hint.into(), source: None }))
+        Self::Usage(Box::new(Plain::new(codes::USAGE, message, Some(hint.into()))))
     }
 
-    /// A failure in words.
+    /// A failure in words, that has no code of its own.
     pub fn mendable(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::Mendable(Box::new(Plain { message: message.into(), hint: hint.into(), source: None }))
+        Self::coded(codes::FAILED, message, hint)
+    }
+
+    /// A failure in words, with one of [`codes::ALL`].
+    pub fn coded(code: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Mendable(Box::new(Plain::new(code, message, Some(hint.into()))))
+    }
+
+    /// The result says what is wrong: this is what it comes to, for programs.
+    pub fn reported(code: &'static str, message: impl Into<String>, hint: Option<String>) -> Self {
+        Self::Reported(Box::new(Plain::new(code, message, hint)))
     }
 
     /// An I/O error, told as what could not be done.
     pub fn io(message: impl Into<String>, hint: impl Into<String>, source: io::Error) -> Self {
-        Self::Mendable(Box::new(Plain { message: message.into(), hint: hint.into(), source: Some(source) }))
+        let plain = Plain::new(codes::IO, message, Some(hint.into()));
+        Self::Mendable(Box::new(Plain { source: Some(source), ..plain }))
     }
 
     /// An error while printing.
@@ -48,7 +59,7 @@ impl Failure {
     /// The exit code it means.
     pub const fn exit(&self) -> Exit {
         match self {
-            Self::Mendable(_) | Self::Reported => Exit::Mendable,
+            Self::Mendable(_) | Self::Reported(_) => Exit::Mendable,
             Self::Usage(_) => Exit::Usage,
             Self::ReaderGone => Exit::Success,
         }
@@ -58,7 +69,15 @@ impl Failure {
     pub fn error(&self) -> Option<&dyn Explain> {
         match self {
             Self::Mendable(error) | Self::Usage(error) => Some(error.as_ref()),
-            Self::Reported | Self::ReaderGone => None,
+            Self::Reported(_) | Self::ReaderGone => None,
+        }
+    }
+
+    /// Why it failed, whether that was shown or not.
+    pub fn reason(&self) -> Option<&dyn Explain> {
+        match self {
+            Self::Mendable(error) | Self::Usage(error) | Self::Reported(error) => Some(error.as_ref()),
+            Self::ReaderGone => None,
         }
     }
 }
@@ -72,9 +91,16 @@ impl<E: Explain> From<E> for Failure {
 /// An error that needs no type of its own.
 #[derive(Debug)]
 struct Plain {
+    code: &'static str,
     message: String,
-    hint: String,
+    hint: Option<String>,
     source: Option<io::Error>,
+}
+
+impl Plain {
+    fn new(code: &'static str, message: impl Into<String>, hint: Option<String>) -> Self {
+        Self { code, message: message.into(), hint, source: None }
+    }
 }
 
 impl fmt::Display for Plain {
@@ -91,6 +117,10 @@ impl Error for Plain {
 
 impl Explain for Plain {
     fn hint(&self) -> Option<String> {
-        Some(self.hint.clone())
+        self.hint.clone()
+    }
+
+    fn code(&self) -> &'static str {
+        self.code
     }
 }

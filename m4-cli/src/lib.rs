@@ -22,7 +22,7 @@ use mcp_server::env::Environment;
 use crate::args::Cli;
 use crate::exit_code::Exit;
 use crate::failure::Failure;
-use crate::output::{Printer, color};
+use crate::output::{Asked, Printer, color};
 
 /// Runs the command this process was started as.
 pub fn run() -> ExitCode {
@@ -33,19 +33,14 @@ pub fn run() -> ExitCode {
 
 fn main_with(env: &Environment, arguments: Vec<std::ffi::OsString>) -> Exit {
     let command = Cli::command().color(color::for_clap(env));
-    let parsed = command.try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
-    let cli = match parsed {
-        Ok(cli) => cli,
-        Err(error) => return output::usage(&error),
+    let parsed = command.clone().try_get_matches_from(&arguments);
+    let parsed = parsed.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, Asked::of(&matches))));
+    let (cli, asked) = match parsed {
+        Ok(parsed) => parsed,
+        Err(error) => return output::usage(&error, &Asked::guessed(&command, &arguments)),
     };
-    let printer = Printer::for_terminal(env, cli.global.color, cli.global.quiet);
-    match commands::run(&cli.command, env, &printer) {
-        Ok(()) => Exit::Success,
-        Err(failure) => {
-            printer.failure(&failure);
-            failure.exit()
-        }
-    }
+    let printer = Printer::for_terminal(env, &cli.global, &asked);
+    printer.finish(&commands::run(&cli.command, env, &printer))
 }
 
 /// What a command comes to.

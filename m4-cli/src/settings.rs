@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use mcp_server::config::setting::Setting;
-use mcp_server::error::Explain;
+use mcp_server::error::{Explain, codes};
 use toml_edit::{DocumentMut, Item, Table, value};
 
 use crate::files;
@@ -87,6 +87,10 @@ impl Explain for SettingsError {
                 "make its folder writable, or set M4_CONFIG to another place".to_owned()
             }
         })
+    }
+
+    fn code(&self) -> &'static str {
+        codes::IO
     }
 }
 

@@ -1,5 +1,7 @@
 //! Errors a person reads: what happened, why, and what to do about it.
 
+pub mod codes;
+
 use std::error::Error;
 use std::fmt;
 
@@ -10,6 +12,17 @@ use std::fmt;
 pub trait Explain: Error + Send + Sync + 'static {
     /// What the reader can do now, or `None` where nothing useful can be said.
     fn hint(&self) -> Option<String>;
+
+    /// The word that programs tell it by: one of [`codes::ALL`], which do not change.
+    fn code(&self) -> &'static str {
+        codes::FAILED
+    }
+}
+
+/// What happened with its causes, the nearest first, in one line.
+pub fn in_one_line(error: &dyn Explain) -> String {
+    let told = lines(error).into_iter().filter(|(label, _)| *label != Label::Hint);
+    told.map(|(_, text)| text).collect::<Vec<_>>().join(": ")
 }
 
 /// What a line of a rendered error begins with.

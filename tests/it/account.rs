@@ -26,7 +26,7 @@ fn run(sandbox: &Sandbox, line: &str) -> Output {
 }
 
 fn json_of(output: &Output) -> Value {
-    serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+    output.data()
 }
 
 /// What of a login is secret.

@@ -384,7 +384,7 @@ fn keys_made_at_the_same_time_are_all_kept() {
             scope.spawn(|| create(&sandbox, &[name]));
         }
     });
-    let listed: Value = serde_json::from_str(&keys(&sandbox, &["list", "--json"]).stdout).unwrap();
+    let listed = keys(&sandbox, &["list", "--json"]).data();
     let mut kept: Vec<&str> =
         listed["keys"].as_array().unwrap().iter().map(|key| key["name"].as_str().unwrap()).collect();
     kept.sort_unstable();

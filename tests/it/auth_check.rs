@@ -19,7 +19,9 @@ fn check(sandbox: &Sandbox, token: &str, options: &[&str], code: i32) -> Value {
         holds_nothing_of(&output, token);
         output.stdout
     });
-    let report: Value = serde_json::from_str(&std::mem::take(&mut reports[0])).unwrap();
+    let envelope: Value = serde_json::from_str(&std::mem::take(&mut reports[0])).unwrap();
+    assert_eq!((envelope["ok"] == true, envelope["command"].as_str()), (code == 0, Some("auth check")));
+    let report = envelope["data"].clone();
     let [verdict, message] = ["verdict", "message"].map(|name| report[name].as_str().unwrap());
     // The two runs may fall into different seconds, and distances in time are the last thing a message says.
     let settled = message.split(", ").next().unwrap_or_default();
@@ -286,7 +288,7 @@ fn keys_lists_what_can_be_used_what_not_and_why_and_when_it_was_asked() {
     let sandbox = protected(empty(), &issuer);
     let output = m4(&sandbox, ["auth", "keys", "--json"]).unwrap();
     assert_eq!(output.code, Some(0), "{}", output.stderr);
-    let report: Value = serde_json::from_str(&output.stdout).unwrap();
+    let report = output.data();
     let found = &report["issuers"][0];
     assert_eq!(found["issuer"], issuer.url());
     assert!(found["fetched_at"].as_str().unwrap().ends_with('Z'), "{found}");

@@ -141,7 +141,7 @@ fn init_loads_the_tables_that_are_there_and_lists_the_absent_ones() {
     assert!(!absent.contains("patients"), "{absent}");
     let rows =
         run(&sandbox, &["query", "--json", "--sql", "FROM mimiciv_hosp.patients ORDER BY subject_id"], 0);
-    let rows: Value = serde_json::from_str(&rows.stdout).unwrap();
+    let rows = rows.data();
     assert_eq!(rows["rows"][1], json!([2, "M", 34, 2181, "2014 - 2016", "2182-05-06"]));
     assert_eq!(rows["dataset"], "mimic-iv-demo");
     // Where the files were is the operator's business, not every caller's.
@@ -160,13 +160,13 @@ fn a_query_prints_data_to_stdout_and_the_rest_to_stderr() {
     assert!(table.stderr.contains("(1 row"), "{}", table.stderr);
     assert!(!table.stdout.contains('\u{1b}') && !table.stderr.contains('\u{1b}'), "colour in a pipe");
     let json = run(&sandbox, &["query", "--json", "--sql", COUNT_PATIENTS], 0);
-    let answer: Value = serde_json::from_str(&json.stdout).unwrap();
+    let answer = json.data();
     assert_eq!(
         (&answer["rows"], &answer["columns"]),
         (&json!([[100]]), &json!([{ "name": "n", "type": "BIGINT" }]))
     );
     let cut = run(&sandbox, &["query", "--json", "--limit", "3", "--sql", "FROM range(10)"], 0);
-    let answer: Value = serde_json::from_str(&cut.stdout).unwrap();
+    let answer = cut.data();
     assert_eq!((&answer["row_count"], &answer["truncated"]), (&json!(3), &json!(true)));
 }
 
@@ -177,7 +177,7 @@ fn the_choice_of_a_backend_is_stored_shown_and_obeyed_by_the_server() {
     assert_eq!(run(&sandbox, &["backend"], 0).stdout, "duckdb\n");
     run(&sandbox, &["backend", "bigquery", "--project-id", "my-project"], 0);
     assert_eq!(run(&sandbox, &["backend"], 0).stdout, "bigquery\n");
-    let status: Value = serde_json::from_str(&run(&sandbox, &["status", "--json"], 0).stdout).unwrap();
+    let status = run(&sandbox, &["status", "--json"], 0).data();
     assert_eq!((&status["backend"], &status["project_id"]), (&json!("bigquery"), &json!("my-project")));
 
     let mut server = start(&sandbox);
@@ -219,15 +219,18 @@ fn status_says_what_is_set_up_and_whether_a_token_is_needed() {
     let line = text.lines().find(|line| line.contains("mimic-iv-sample")).unwrap();
     assert!(line.contains("yes") && line.contains("SYNTHETIC"), "{line}");
     let misconfigured = run(&empty().with("M4_OAUTH2_ENABLED", "true"), &["status", "--json"], 0);
-    assert_eq!(serde_json::from_str::<Value>(&misconfigured.stdout).unwrap()["oauth2"], "misconfigured");
-    assert!(misconfigured.stderr.contains("M4_OAUTH2_ISSUER_URL is not set"), "{}", misconfigured.stderr);
+    assert_eq!(misconfigured.data()["oauth2"], "misconfigured");
+    let warnings = misconfigured.envelope()["warnings"].to_string();
+    assert!(warnings.contains("M4_OAUTH2_ISSUER_URL is not set"), "{warnings}");
+    assert_eq!(misconfigured.stderr, "");
 }
 
 #[test]
 fn doctor_fails_on_what_keeps_m4_from_working_and_says_so_in_json_too() {
     let sandbox = with_sample().with("M4_OAUTH2_ENABLED", "true");
     let output = run(&sandbox, &["doctor", "--json"], 1);
-    let findings: Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!(output.envelope()["error"]["code"], "needs_mending");
+    let findings = output.data();
     assert!(findings.to_string().contains("M4_OAUTH2_ISSUER_URL is not set"), "{findings}");
     assert!(run(&sandbox, &["doctor"], 1).stdout.contains("M4_OAUTH2_AUDIENCE is not set"));
     run(&with_sample(), &["doctor"], 0);

@@ -53,7 +53,7 @@ fn a_login_in_the_browser_is_what_every_program_of_the_user_takes_its_token_from
     let sandbox = logged_out(with_sample(), &issuer).with("BROWSER", browser);
     let output = m4(&sandbox, ["login", "--json"]).unwrap();
     assert_eq!(output.code, Some(0), "{}", output.stderr);
-    let report: Value = serde_json::from_str(&output.stdout).unwrap();
+    let report = output.data();
     assert_eq!((&report["issuer"], &report["resource"]), (&json!(issuer.url()), &json!(RESOURCE)));
     assert_eq!((&report["renewable"], &report["scopes"]), (&json!(true), &json!(["read:mimic-data"])));
 

@@ -229,7 +229,7 @@ fn doctor_and_config_show_speak_of_every_issuer() {
     );
     let output = m4_tests::cli::m4(&two.sandbox, ["config", "show", "--json"]).unwrap();
     for (key, value) in [("oauth2.issuers[1].issuer_url", first), ("oauth2.issuers[2].issuer_url", second)] {
-        let shown: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+        let shown = output.data();
         let entry = shown.as_array().unwrap().iter().find(|entry| entry["key"] == key).unwrap();
         assert_eq!((&entry["value"], &entry["env"]), (&json!(value), &json!(null)));
     }

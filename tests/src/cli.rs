@@ -5,6 +5,8 @@ use std::io;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use crate::binaries;
 use crate::sandbox::Sandbox;
 
@@ -19,6 +21,31 @@ pub struct Output {
     pub stderr: String,
     /// How long it ran.
     pub elapsed: Duration,
+}
+
+impl Output {
+    /// Standard output, as the envelope that `--json` makes it.
+    ///
+    /// # Panics
+    /// When it is none.
+    #[must_use]
+    pub fn envelope(&self) -> Value {
+        let envelope: Value = serde_json::from_str(&self.stdout).expect("stdout is one JSON value");
+        assert_eq!(envelope["version"], 1, "{envelope}");
+        assert_eq!(envelope["ok"] == true, self.code == Some(0), "{envelope}");
+        envelope
+    }
+
+    /// The answer in that envelope, whether the command succeeded or not.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    pub fn data(&self) -> Value {
+        let mut envelope = self.envelope();
+        assert!(envelope.get("data").is_some(), "{envelope}");
+        envelope["data"].take()
+    }
 }
 
 /// Runs `m4` with these arguments, no standard input, and the sandbox's environment.

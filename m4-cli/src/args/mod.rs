@@ -5,6 +5,7 @@ mod auth;
 mod backend;
 mod config;
 mod doctor;
+mod download;
 mod init;
 mod keys;
 mod login;
@@ -19,7 +20,8 @@ pub use self::auth::{AuthArgs, AuthCommand, CheckArgs, KeysArgs, TokenArg};
 pub use self::backend::BackendArgs;
 pub use self::config::{ClaudeArgs, ConfigArgs, ConfigTarget, ServerArgs, ShowArgs};
 pub use self::doctor::DoctorArgs;
-pub use self::init::InitArgs;
+pub use self::download::DownloadArgs;
+pub use self::init::{EventFormat, FetchArgs, InitArgs, TellArgs};
 pub use self::keys::{ApiKeysArgs, ApiKeysCommand, CreateKeyArgs, ListKeysArgs, RevokeKeyArgs};
 pub use self::login::LoginArgs;
 pub use self::query::QueryArgs;
@@ -53,6 +55,9 @@ pub struct GlobalArgs {
     /// Say nothing but results and errors.
     #[arg(long, short, global = true, help_heading = "Global options")]
     pub quiet: bool,
+    /// Show paths of this machine, which answers leave out otherwise.
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub paths: bool,
 }
 
 /// When to use colour.
@@ -77,8 +82,10 @@ pub enum Command {
     Config(Box<ConfigArgs>),
     /// Say what is wrong with this set-up, and what mends it
     Doctor(DoctorArgs),
-    /// Set up a dataset
-    Init(InitArgs),
+    /// Download a dataset's files without setting it up
+    Download(DownloadArgs),
+    /// Set up a dataset: from its files, downloaded where they are open to everybody
+    Init(Box<InitArgs>),
     /// Make, list and revoke API keys
     Keys(ApiKeysArgs),
     /// Log in, once, for every M4 program of this user

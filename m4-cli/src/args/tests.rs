@@ -36,6 +36,7 @@ fn help_texts() {
     insta::assert_snapshot!("help_config", help(&["config"]));
     insta::assert_snapshot!("help_config_claude", help(&["config", "claude"]));
     insta::assert_snapshot!("help_doctor", help(&["doctor"]));
+    insta::assert_snapshot!("help_download", help(&["download"]));
     insta::assert_snapshot!("help_init", help(&["init"]));
     insta::assert_snapshot!("help_keys", help(&["keys"]));
     insta::assert_snapshot!("help_keys_create", help(&["keys", "create"]));

@@ -19,7 +19,7 @@ pub(super) fn run(args: &ConfigArgs, env: &Environment, printer: &Printer) -> Ou
     match &args.target {
         None => print(args, &server(env)?, env, printer),
         Some(ConfigTarget::Claude(args)) => write_claude(args, &server(env)?, env, printer),
-        Some(ConfigTarget::Show(args)) => config_show::run(args, env, printer),
+        Some(ConfigTarget::Show(_)) => config_show::run(env, printer),
     }
 }
 

@@ -14,6 +14,7 @@ use mcp_server::credentials::store::{FileStore, SessionStore as _, Sessions, Sto
 use mcp_server::env::Environment;
 use mcp_server::gate::clock::Clock;
 use mcp_server::logging;
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::time::timeout_at;
 
@@ -25,7 +26,7 @@ use crate::login::page::Page;
 use crate::login::person::Person;
 use crate::login::plan::{Place, Plan};
 use crate::login::{device, driver};
-use crate::output::{Printer, visible};
+use crate::output::{Paths, Printer, visible};
 
 pub(super) fn run(args: &LoginArgs, env: &Environment, printer: &Printer) -> Outcome {
     let config = Config::load(env, &args.flags());
@@ -51,8 +52,8 @@ pub(super) fn run(args: &LoginArgs, env: &Environment, printer: &Printer) -> Out
     // A program that was asked for the desktop's browser may still be running.
     runtime.shutdown_background();
     let session = outcome?;
-    let report = Report::of(&session, &plan);
-    if args.json { printer.json(&report) } else { printer.data(report.text()) }
+    let report = Report::of(&session, &plan, printer.paths());
+    printer.answer(&report, |printer| printer.data(report.text()))
 }
 
 /// Ctrl-C ends the process: what is stored is stored as a whole or not at all.
@@ -204,8 +205,10 @@ fn configured_token(config: &Config) -> Option<String> {
     })
 }
 
-#[derive(Serialize)]
-struct Report<'a> {
+/// The login.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Login")]
+pub(super) struct Report<'a> {
     issuer: &'a str,
     resource: Option<&'a str>,
     profile: &'a str,
@@ -218,7 +221,7 @@ struct Report<'a> {
 }
 
 impl<'a> Report<'a> {
-    fn of(session: &'a StoredSession, plan: &'a Plan) -> Self {
+    fn of(session: &'a StoredSession, plan: &'a Plan, paths: &Paths) -> Self {
         Self {
             issuer: session.issuer.as_str(),
             resource: session.resource.as_deref(),
@@ -227,7 +230,7 @@ impl<'a> Report<'a> {
             scopes: session.scope.iter().collect(),
             expires_at: session.expires_at.map(|at| at.to_string()),
             renewable: session.refresh_token.is_some(),
-            stored_in: plan.store.path().display().to_string(),
+            stored_in: paths.path(plan.store.path()),
         }
     }
 

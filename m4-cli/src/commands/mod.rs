@@ -6,6 +6,7 @@ mod backend;
 mod config;
 mod config_show;
 mod doctor;
+mod download;
 mod init;
 mod keys;
 mod login;
@@ -25,7 +26,8 @@ pub fn run(command: &Command, env: &Environment, printer: &Printer) -> Outcome {
         Command::Auth(args) => auth::run(args, env, printer),
         Command::Backend(args) => backend::run(args, env, printer),
         Command::Config(args) => config::run(args, env, printer),
-        Command::Doctor(args) => doctor::run(args, env, printer),
+        Command::Doctor(_) => doctor::run(env, printer),
+        Command::Download(args) => download::run(args, env, printer),
         Command::Init(args) => init::run(args, env, printer),
         Command::Keys(args) => keys::run(args, env, printer),
         Command::Login(args) => login::run(args, env, printer),

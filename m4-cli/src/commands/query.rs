@@ -20,12 +20,11 @@ pub(super) fn run(args: &QueryArgs, env: &Environment, printer: &Printer) -> Out
     }
     let asked = tools::QueryArgs { sql_query, dataset: args.dataset.clone(), limit: args.limit };
     let answer = ask(&config, &asked)?;
-    if args.json {
-        return printer.json(&answer.to_json());
-    }
-    printer.data(table(&answer.result).render(WIDEST))?;
-    printer.note(answer.result.footer());
-    Ok(())
+    printer.answer(&answer.to_json(), |printer| {
+        printer.data(table(&answer.result).render(WIDEST))?;
+        printer.note(answer.result.footer());
+        Ok(())
+    })
 }
 
 /// Ctrl-C ends the process, and the engine with it.

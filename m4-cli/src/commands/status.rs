@@ -4,20 +4,17 @@ use mcp_server::config::{AuthSetting, Config, Flags};
 use mcp_server::credentials::TokenSource;
 use mcp_server::dataset::Registry;
 use mcp_server::env::Environment;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::Outcome;
 use crate::args::StatusArgs;
-use crate::output::{Column, Printer, Table};
+use crate::output::{Column, Paths, Printer, Table};
 
-pub(super) fn run(args: &StatusArgs, env: &Environment, printer: &Printer) -> Outcome {
+pub(super) fn run(_args: &StatusArgs, env: &Environment, printer: &Printer) -> Outcome {
     let config = Config::load(env, &Flags::new());
-    let status = Status::of(&config);
-    if args.json {
-        printer.json(&status)?;
-    } else {
-        print(&status, printer)?;
-    }
+    let status = Status::of(&config, printer.paths());
+    printer.answer(&status, |printer| print(&status, printer))?;
     for warning in config.warnings() {
         printer.warning(warning);
     }
@@ -32,8 +29,9 @@ pub(super) fn run(args: &StatusArgs, env: &Environment, printer: &Printer) -> Ou
     Ok(())
 }
 
-#[derive(Serialize)]
-struct Status {
+/// What is printed, in either form.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Status {
     version: &'static str,
     backend: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,7 +46,7 @@ struct Status {
     datasets: Vec<DatasetStatus>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct DatasetStatus {
     name: String,
     set_up: bool,
@@ -59,7 +57,7 @@ struct DatasetStatus {
 }
 
 impl Status {
-    fn of(config: &Config) -> Self {
+    fn of(config: &Config, paths: &Paths) -> Self {
         let registry = Registry::open(&config.locations.data_dir);
         let datasets = registry.definitions().iter().map(|definition| {
             let bytes = std::fs::metadata(registry.database(definition)).ok().map(|file| file.len());
@@ -86,7 +84,7 @@ impl Status {
                 }
                 AuthSetting::Enabled(_) | AuthSetting::Disabled | AuthSetting::Misconfigured(_) => None,
             },
-            api_keys: config.api_keys.file.as_ref().map(|file| file.display().to_string()),
+            api_keys: config.api_keys.file.as_ref().map(|file| paths.path(file)),
             datasets: datasets.collect(),
         }
     }
@@ -137,7 +135,12 @@ mod tests {
             ("M4_API_KEYS_FILE", "/k/keys"),
         ]);
         let out = Kept::default();
-        run(&StatusArgs { json: false }, &env, &Printer::to(out.clone(), std::io::sink(), false)).unwrap();
+        run(
+            &StatusArgs { json: false },
+            &env,
+            &Printer::to(out.clone(), std::io::sink(), false).showing_paths(),
+        )
+        .unwrap();
         assert!(
             out.text().starts_with("backend: duckdb\noauth2:  disabled\nkeys:    /k/keys\n"),
             "{}",

@@ -8,7 +8,7 @@ use auth_core::oauth::client::redirect::MAX_TARGET_BYTES;
 use auth_core::oauth::client::server::AuthorizationServer;
 use auth_core::oauth::client_auth::ClientAuth;
 use auth_core::secret::Secret;
-use mcp_server::error::Explain;
+use mcp_server::error::{Explain, codes};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
@@ -300,6 +300,10 @@ impl Explain for PersonError {
             }
             Self::Unconfirmed { issuer } => format!("if it is the right one, add: --issuer {issuer}"),
         })
+    }
+
+    fn code(&self) -> &'static str {
+        codes::LOGIN_FAILED
     }
 }
 

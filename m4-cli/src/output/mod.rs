@@ -1,7 +1,11 @@
-//! The one printer: results to stdout, everything else to stderr.
+//! The one printer: results to stdout, everything else to stderr; with `--json`, one [envelope] to stdout.
 
+mod asked;
 pub mod color;
+pub mod envelope;
 mod error;
+mod events;
+mod paths;
 mod progress;
 mod table;
 mod when;
@@ -13,14 +17,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
 use mcp_server::env::Environment;
+use mcp_server::error::Explain;
 use serde::Serialize;
+use serde_json::{Map, Value};
 
+pub use self::asked::Asked;
+use self::envelope::{Envelope, ErrorBody};
+pub use self::events::Event;
+use self::events::Events;
+pub use self::paths::Paths;
 pub use self::progress::Task;
 pub use self::table::{Cell, Column, Table, visible};
 pub use self::when::relative;
 
 use crate::Outcome;
-use crate::args::Color;
+use crate::args::GlobalArgs;
 use crate::exit_code::Exit;
 use crate::failure::Failure;
 
@@ -32,16 +43,25 @@ pub struct Printer {
     out_is_terminal: bool,
     err_is_terminal: bool,
     quiet: bool,
+    paths: Arc<Paths>,
+    /// The answer as far as it is known, where it is to be JSON.
+    envelope: Option<Arc<Mutex<Envelope>>>,
+    /// Where it is to be events, the envelope being in the last.
+    events: Option<Arc<Mutex<Events>>>,
 }
 
 type Stream = Arc<Mutex<Box<dyn Write + Send>>>;
 
 impl Printer {
     /// Prints to this process's own streams.
-    pub fn for_terminal(env: &Environment, color: Color, quiet: bool) -> Self {
-        let out = AutoStream::new(io::stdout(), color::choose(color, env, io::stdout().is_terminal()));
-        let err = AutoStream::new(io::stderr(), color::choose(color, env, io::stderr().is_terminal()));
-        let mut printer = Self::to(out, err, quiet);
+    pub fn for_terminal(env: &Environment, global: &GlobalArgs, asked: &Asked) -> Self {
+        let choose = |is_terminal| color::choose(global.color, env, is_terminal);
+        let out = AutoStream::new(io::stdout(), choose(io::stdout().is_terminal()));
+        let err = AutoStream::new(io::stderr(), choose(io::stderr().is_terminal()));
+        let mut printer = Self::to(out, err, global.quiet);
+        printer.paths = Arc::new(if global.paths { Paths::Shown } else { Paths::hidden_for(env) });
+        printer.envelope = asked.json.then(|| Arc::new(Mutex::new(Envelope::new(&*asked.command))));
+        printer.events = asked.events.then(|| Arc::new(Mutex::new(Events::new(&asked.command))));
         printer.out_is_terminal = io::stdout().is_terminal();
         printer.err_is_terminal = io::stderr().is_terminal();
         printer
@@ -55,7 +75,85 @@ impl Printer {
             out_is_terminal: false,
             err_is_terminal: false,
             quiet,
+            paths: Arc::new(Paths::hidden([])),
+            envelope: None,
+            events: None,
         }
+    }
+
+    /// The command's answer: kept for the envelope where JSON was asked for, else what `print` makes of it.
+    pub fn answer(&self, data: &impl Serialize, print: impl FnOnce(&Self) -> Outcome) -> Outcome {
+        match &self.envelope {
+            None => print(self),
+            Some(envelope) => {
+                let data = serde_json::to_value(data).map_err(|error| Failure::output(error.into()))?;
+                envelope.lock().unwrap_or_else(PoisonError::into_inner).data = Some(data);
+                Ok(())
+            }
+        }
+    }
+
+    /// Says how the command ended, which is the last that is said: the envelope where JSON was asked for, else the error if
+    /// there is one.
+    pub fn finish(&self, outcome: &Outcome) -> Exit {
+        let exit = |outcome: &Outcome| outcome.as_ref().err().map_or(Exit::Success, Failure::exit);
+        match &self.envelope {
+            None => {
+                if let Err(failure) = outcome {
+                    self.failure(failure);
+                }
+                exit(outcome)
+            }
+            Some(envelope) => {
+                let envelope = envelope.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                match self.envelop(envelope, outcome.as_ref().err().and_then(Failure::reason)) {
+                    Ok(()) => exit(outcome),
+                    Err(unprinted) => {
+                        self.failure(&unprinted);
+                        exit(&Err(unprinted))
+                    }
+                }
+            }
+        }
+    }
+
+    fn envelop(&self, envelope: Envelope, reason: Option<&dyn Explain>) -> Outcome {
+        let envelope = match reason {
+            Some(error) => envelope.failed(ErrorBody::of(error, &self.paths)),
+            None => envelope,
+        };
+        if self.events.is_some() {
+            let event = if envelope.ok { Event::OperationCompleted } else { Event::OperationFailed };
+            let mut fields = Map::new();
+            if let Some(error) = &envelope.error {
+                fields.insert("error".into(), json(error)?);
+            }
+            fields.insert("result".into(), json(&envelope)?);
+            return self.event(event, fields);
+        }
+        self.data(envelope.to_text().map_err(|error| Failure::output(error.into()))?)
+    }
+
+    /// An event, to stdout, where events were asked for.
+    pub fn event(&self, event: Event, fields: Map<String, Value>) -> Outcome {
+        let Some(events) = &self.events else { return Ok(()) };
+        let line = events.lock().unwrap_or_else(PoisonError::into_inner).line(event, &fields);
+        self.data(line.map_err(|error| Failure::output(error.into()))?)
+    }
+
+    /// Whether events were asked for.
+    pub const fn tells_events(&self) -> bool {
+        self.events.is_some()
+    }
+
+    /// How paths may be shown.
+    pub fn paths(&self) -> &Paths {
+        &self.paths
+    }
+
+    /// Whether JSON was asked for.
+    pub const fn answers_in_json(&self) -> bool {
+        self.envelope.is_some()
     }
 
     /// A line of the result, to stdout.
@@ -64,7 +162,7 @@ impl Printer {
         writeln!(out, "{text}").and_then(|()| out.flush()).map_err(Failure::output)
     }
 
-    /// The result as JSON, to stdout.
+    /// JSON that is for other programs' files, to stdout, without an envelope.
     pub fn json(&self, result: &impl Serialize) -> Outcome {
         let text = serde_json::to_string_pretty(result).map_err(|error| Failure::output(error.into()))?;
         self.data(text)
@@ -82,8 +180,12 @@ impl Printer {
         self.say(format_args!("{text}"));
     }
 
-    /// Something that may be a mistake, to stderr.
+    /// Something that may be a mistake: into the envelope where JSON was asked for, else to stderr.
     pub fn warning(&self, text: impl Display) {
+        if let Some(envelope) = &self.envelope {
+            let text = self.paths.in_text(&text);
+            return envelope.lock().unwrap_or_else(PoisonError::into_inner).warnings.push(text);
+        }
         self.say(format_args!("{WARNING}warning{WARNING:#}: {text}"));
     }
 
@@ -105,7 +207,7 @@ impl Printer {
     }
 
     const fn draws(&self) -> bool {
-        self.err_is_terminal && !self.quiet
+        self.err_is_terminal && !self.quiet && self.events.is_none()
     }
 
     fn say(&self, text: fmt::Arguments<'_>) {
@@ -115,11 +217,24 @@ impl Printer {
     }
 }
 
-/// Prints what clap has to say: help and version to stdout, usage errors to stderr.
-pub fn usage(error: &clap::Error) -> Exit {
-    // A reader that is gone needs no help text.
-    let _ = error.print();
-    if error.exit_code() == 0 { Exit::Success } else { Exit::Usage }
+fn json(value: &impl Serialize) -> Result<Value, Failure> {
+    serde_json::to_value(value).map_err(|error| Failure::output(error.into()))
+}
+
+/// Prints what clap has to say: help and version to stdout, usage errors to stderr, or to stdout where JSON was asked for.
+pub fn usage(error: &clap::Error, asked: &Asked) -> Exit {
+    if error.exit_code() == 0 {
+        // A reader that is gone needs no help text.
+        let _ = error.print();
+        return Exit::Success;
+    }
+    if asked.json {
+        let envelope = Envelope::new(&*asked.command).failed(ErrorBody::of_usage(error));
+        let _ = envelope.to_text().map(|text| writeln!(io::stdout(), "{text}"));
+    } else {
+        let _ = error.print();
+    }
+    Exit::Usage
 }
 
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
@@ -150,6 +265,22 @@ impl Write for Kept {
 
 #[cfg(test)]
 impl Printer {
+    /// The same, in JSON.
+    pub(crate) fn in_json(self, command: &str) -> Self {
+        Self { envelope: Some(Arc::new(Mutex::new(Envelope::new(command)))), ..self }
+    }
+
+    /// The same, in events.
+    pub(crate) fn in_events(self, command: &str) -> Self {
+        let events = Some(Arc::new(Mutex::new(Events::new(command))));
+        Self { events, ..self.in_json(command) }
+    }
+
+    /// The same, that shows paths.
+    pub(crate) fn showing_paths(self) -> Self {
+        Self { paths: Arc::new(Paths::Shown), ..self }
+    }
+
     /// The same, to a terminal.
     pub(crate) fn on_a_screen(self) -> Self {
         Self { out_is_terminal: true, ..self }
@@ -193,6 +324,22 @@ mod tests {
         printer.warning("careful");
         assert_eq!(out.text(), "result\n");
         assert_eq!(err.text(), "note\nwarning: careful\n");
+    }
+
+    #[test]
+    fn where_events_are_asked_for_stdout_holds_nothing_else_and_the_last_has_the_envelope() {
+        let (out, err) = (Kept::default(), Kept::default());
+        let printer = Printer::to(out.clone(), err.clone(), false).in_events("init");
+        printer.event(Event::OperationStarted, Map::new()).unwrap();
+        printer.warning("careful");
+        printer.answer(&7, |printer| printer.data("never printed")).unwrap();
+        assert_eq!(printer.finish(&Ok(())), Exit::Success);
+        let text = out.text();
+        let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let [first, last] = lines.as_slice() else { panic!("{text}") };
+        assert_eq!((&first["event"], &last["event"]), (&"operation_started".into(), &"operation_completed".into()));
+        assert_eq!((&last["result"]["data"], &last["result"]["warnings"][0]), (&7.into(), &"careful".into()));
+        assert_eq!(err.text(), "");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use auth_core::api_key::{ApiKeysError, WeakKey};
 
-use crate::error::Explain;
+use crate::error::{Explain, codes};
 
 /// The keys cannot be read or changed. Holds no key and no digest.
 #[derive(Debug, thiserror::Error)]
@@ -100,5 +100,15 @@ impl Explain for KeyFileError {
             Self::NoRandomness => "try again".to_owned(),
         };
         Some(hint)
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NoSuchKey(_) => codes::NO_SUCH_KEY,
+            Self::Conflict(_) => codes::EXISTS,
+            Self::Weak(_) => codes::USAGE,
+            Self::NoRandomness => codes::INTERNAL,
+            _ => codes::IO,
+        }
     }
 }

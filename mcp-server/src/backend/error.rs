@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::error::Explain;
+use crate::error::{Explain, codes};
 use crate::sql::Refusal;
 
 /// A question to a dataset that was not answered.
@@ -118,6 +118,23 @@ impl Explain for QueryError {
             Self::DatabaseUnreadable { dataset, .. } => format!("rebuild it with m4 init {dataset}"),
             Self::Internal { .. } => "try again; the server's log has more".to_owned(),
         })
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Refused(_) => codes::REFUSED_BY_POLICY,
+            Self::Engine { .. } | Self::TooWide { .. } => codes::QUERY_FAILED,
+            Self::Timeout { .. } => codes::TIMEOUT,
+            Self::Cancelled => codes::CANCELLED,
+            Self::Memory => codes::OUT_OF_MEMORY,
+            Self::TableUnknown { .. } => codes::UNKNOWN_TABLE,
+            Self::TableAmbiguous { .. } => codes::AMBIGUOUS_TABLE,
+            Self::DatabaseMissing { .. } => codes::DATASET_NOT_SET_UP,
+            Self::DatabaseBusy { .. } | Self::DatabaseNewer { .. } | Self::DatabaseUnreadable { .. } => {
+                codes::DATABASE_UNREADABLE
+            }
+            Self::Internal { .. } => codes::INTERNAL,
+        }
     }
 }
 

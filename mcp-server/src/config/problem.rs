@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::setting::Setting;
 use crate::env::Alias;
-use crate::error::Explain;
+use crate::error::{Explain, codes};
 
 /// One thing that is wrong, with the way to mend it. Holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,6 +108,10 @@ impl Explain for ConfigErrors {
             }
         }
         (!hints.is_empty()).then(|| hints.join("; "))
+    }
+
+    fn code(&self) -> &'static str {
+        codes::MISCONFIGURED
     }
 }
 

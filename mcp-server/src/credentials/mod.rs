@@ -27,7 +27,7 @@ use self::refresh::{Login, LoginError};
 use self::store::FileStore;
 use crate::config::setting::{self, Setting};
 use crate::config::{AuthConfig, Config};
-use crate::error::Explain;
+use crate::error::{Explain, codes};
 
 /// Where the caller's token comes from.
 #[derive(Debug)]
@@ -243,6 +243,10 @@ impl Explain for CredentialError {
             Self::Stopped => return None,
         };
         Some(hint.to_owned())
+    }
+
+    fn code(&self) -> &'static str {
+        codes::NO_CREDENTIAL
     }
 }
 

@@ -6,7 +6,7 @@ use auth_core::oauth::client::www_authenticate::TokenChallenge;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, WWW_AUTHENTICATE};
 
 use super::exchange;
-use crate::error::Explain;
+use crate::error::{Explain, codes};
 
 /// Sends `initialize` without a token. `None` where the answer holds no challenge: then the server's metadata says whether
 /// it wants tokens at all.
@@ -60,6 +60,10 @@ impl Explain for ProbeError {
             Self::Status { .. } => "try again later, or ask whoever runs the server",
         };
         Some(hint.to_owned())
+    }
+
+    fn code(&self) -> &'static str {
+        codes::LOGIN_FAILED
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 mod custom;
+mod declared;
 mod definition;
 mod name;
 mod registry;
@@ -10,6 +11,7 @@ pub mod sample;
 pub mod schema;
 
 pub use custom::{Problem, ProblemKind};
+pub use declared::{DeclaredError, DeclaredTable, SourceFile};
 pub use definition::{Definition, Origin, Setup};
 pub use name::{InvalidName, Name};
 pub(crate) use registry::WORKS_TODAY;

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Explain;
+use crate::error::{Explain, codes};
 
 /// A dataset's name: 1 to 64 of `a`–`z`, `0`–`9`, `-` and `_`, starting with a letter or digit.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -74,6 +74,10 @@ pub struct InvalidName {
 impl Explain for InvalidName {
     fn hint(&self) -> Option<String> {
         Some(format!("use 1 to {LONGEST} lower-case letters, digits, '-' and '_', such as mimic-iv-demo"))
+    }
+
+    fn code(&self) -> &'static str {
+        codes::INVALID_NAME
     }
 }
 

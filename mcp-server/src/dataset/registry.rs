@@ -7,7 +7,7 @@ use super::Dataset;
 use super::custom::{self, Problem, ProblemKind};
 use super::definition::{Definition, Setup};
 use super::name::{InvalidName, Name};
-use crate::error::Explain;
+use crate::error::{Explain, codes};
 
 /// The datasets of one data directory. Reads only; a directory that does not exist yet is an empty one.
 #[derive(Debug)]
@@ -149,10 +149,20 @@ impl Explain for ResolveError {
             Self::Ambiguous { .. } => "say which with the parameter dataset (or --dataset)".to_owned(),
         })
     }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => codes::INVALID_NAME,
+            Self::Unknown { .. } => codes::UNKNOWN_DATASET,
+            Self::NotSetUp { .. } => codes::DATASET_NOT_SET_UP,
+            Self::NoneSetUp => codes::NO_DATASET,
+            Self::Ambiguous { .. } => codes::AMBIGUOUS_DATASET,
+        }
+    }
 }
 
-/// What `m4 init` can do, for messages about what it cannot.
-pub(crate) const WORKS_TODAY: &str = "this version sets up mimic-iv-sample (m4 init mimic-iv-sample) and mimic-iv-demo (m4 init mimic-iv-demo --src DIR)";
+/// What a custom definition lacks when it cannot be set up.
+pub(crate) const WORKS_TODAY: &str = "its definition needs \"tables\", or a schema_mapping to mimiciv_hosp, mimiciv_icu, mimiciv_note or eicu_crd";
 
 fn clash(custom: Definition, with: Name) -> Problem {
     let file = match custom.origin {
@@ -236,7 +246,7 @@ mod tests {
         let hint = |name| registry.resolve(Some(name)).unwrap_err().hint().unwrap();
         assert_eq!(hint("mimic-iv-sample"), "run: m4 init mimic-iv-sample");
         assert_eq!(hint("mimic-iv-demo"), "run: m4 init mimic-iv-demo --src DIR");
-        assert_eq!(hint("eicu"), WORKS_TODAY);
+        assert_eq!(hint("eicu"), "run: m4 init eicu --src DIR");
     }
 
     #[test]
@@ -287,6 +297,24 @@ mod tests {
         let home = home(&[], &[("ours.json", json)]);
         let registry = Registry::open(home.path());
         assert_eq!(registry.find("ours").unwrap().setup, Setup::Directory);
+    }
+
+    #[test]
+    fn a_custom_dataset_with_tables_of_its_own_can_be_loaded_from_a_directory() {
+        let tables = |file: &str| {
+            format!(
+                r#"{{"name": "ward", "tables": {{"t": {{"file": "{file}", "columns": {{"a": "DATE"}}}}}}}}"#
+            )
+        };
+        let good = home(&[], &[("ward.json", &tables("sub/t.csv"))]);
+        let registry = Registry::open(good.path());
+        let ward = registry.find("ward").unwrap();
+        assert_eq!((ward.setup, ward.tables.len()), (Setup::Directory, 1));
+
+        let bad = home(&[], &[("ward.json", &tables("../t.csv"))]);
+        let registry = Registry::open(bad.path());
+        assert!(registry.find("ward").is_err());
+        assert!(matches!(registry.problems()[0].source, ProblemKind::Table(_)));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use reqwest::header::HeaderValue;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use crate::error::Explain;
+use crate::error::{Explain, codes};
 use crate::private_file::{self, ReadError};
 
 /// A user and a password, for HTTP's Basic scheme (RFC 7617). Shown nowhere.
@@ -173,6 +173,10 @@ impl Explain for CredentialsError {
                 format!("add a line: machine {PHYSIONET} login USER password PASSWORD")
             }
         })
+    }
+
+    fn code(&self) -> &'static str {
+        codes::MISSING_CREDENTIALS
     }
 }
 

@@ -7,7 +7,7 @@ use auth_core::oauth::url::InvalidUrl;
 
 use super::credentials::PHYSIONET;
 use crate::dataset::Name;
-use crate::error::Explain;
+use crate::error::{Explain, codes};
 
 /// Why a download stopped. Files that are complete stay, and so do the parts of others: another run goes on from there.
 #[derive(Debug, thiserror::Error)]
@@ -222,6 +222,31 @@ impl Explain for DownloadError {
             Self::Stopped => format!("run the same command again; {GOES_ON}"),
             Self::NoClient(_) => return None,
         })
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NoListing { .. } | Self::BadAddress { .. } | Self::BadFolder { .. } => codes::BAD_DEFINITION,
+            Self::CredentialsNeeded { .. } | Self::Unauthorized { sent: false, .. } => codes::MISSING_CREDENTIALS,
+            Self::Forbidden { sent: false, .. } => codes::MISSING_CREDENTIALS,
+            Self::CredentialsElsewhere { .. } => codes::PHYSIONET_URL_REQUIRED,
+            Self::Unauthorized { .. } => codes::PHYSIONET_AUTH_FAILED,
+            Self::Forbidden { .. } => codes::PHYSIONET_ACCESS_FORBIDDEN,
+            Self::Status { .. }
+            | Self::GaveUp { .. }
+            | Self::ComeBackLater { .. }
+            | Self::RedirectedElsewhere { .. }
+            | Self::TooLarge { .. }
+            | Self::NothingListed { .. }
+            | Self::TooManyFiles { .. }
+            | Self::BadSums { .. }
+            | Self::NoClient(_) => codes::DOWNLOAD_FAILED,
+            Self::WrongSum { .. } => codes::WRONG_CHECKSUM,
+            Self::DiskFull { .. } | Self::TooLittleSpace { .. } => codes::DISK_FULL,
+            Self::Write { .. } => codes::IO,
+            Self::Busy { .. } => codes::BUSY,
+            Self::Stopped => codes::CANCELLED,
+        }
     }
 }
 

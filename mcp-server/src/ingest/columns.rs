@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use flate2::read::MultiGzDecoder;
 
 use super::error::IngestError;
-use super::plan::Source;
+use super::source::{Format, Source};
 
 /// A file's columns against its table's.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,9 +21,9 @@ pub(super) struct Columns {
 
 impl Columns {
     /// Reads the header of a source's file.
-    pub(super) fn read(source: &Source) -> Result<Self, IngestError> {
+    pub(super) fn read(source: &Source<'_>) -> Result<Self, IngestError> {
         let header = header(source).map_err(|error| match error.into_kind() {
-            csv::ErrorKind::Io(error) if source.compressed && is_damage(&error) => {
+            csv::ErrorKind::Io(error) if source.format == Format::CsvGz && is_damage(&error) => {
                 IngestError::Damaged { path: source.path.clone(), source: error }
             }
             csv::ErrorKind::Io(error) => IngestError::Read { path: source.path.clone(), source: error },
@@ -32,7 +32,7 @@ impl Columns {
         Self::from_header(source, &header)
     }
 
-    fn from_header(source: &Source, header: &csv::StringRecord) -> Result<Self, IngestError> {
+    fn from_header(source: &Source<'_>, header: &csv::StringRecord) -> Result<Self, IngestError> {
         let mut columns = Self { file: Vec::new(), unexpected: Vec::new(), missing: Vec::new() };
         for (index, name) in header.iter().enumerate() {
             let name = name.trim().to_lowercase();
@@ -54,17 +54,17 @@ impl Columns {
             .table
             .columns
             .iter()
-            .filter(|c| !has(c.name))
-            .map(|column| column.name.to_owned())
+            .filter(|c| !has(&c.name.to_lowercase()))
+            .map(|column| column.name.clone())
             .collect();
         Ok(columns)
     }
 }
 
-fn header(source: &Source) -> Result<csv::StringRecord, csv::Error> {
+fn header(source: &Source<'_>) -> Result<csv::StringRecord, csv::Error> {
     let file = File::open(&source.path)?;
     let bytes: Box<dyn Read> =
-        if source.compressed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
+        if source.format == Format::CsvGz { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
     // No header is longer; a file without line ends must not be read whole to learn that.
     let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(bytes.take(LONGEST_HEADER));
     let mut record = csv::StringRecord::new();
@@ -81,8 +81,8 @@ fn is_damage(error: &io::Error) -> bool {
     matches!(error.kind(), InvalidData | InvalidInput | UnexpectedEof)
 }
 
-fn refuse(source: &Source, reason: String) -> IngestError {
-    IngestError::Header { path: source.path.clone(), table: source.table.name, reason }
+fn refuse(source: &Source<'_>, reason: String) -> IngestError {
+    IngestError::Header { path: source.path.clone(), table: source.table.name.clone(), reason }
 }
 
 const LONGEST_HEADER: u64 = 1 << 16;

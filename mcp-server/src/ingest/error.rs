@@ -26,6 +26,18 @@ pub enum IngestError {
         /// Why.
         source: io::Error,
     },
+    /// A file that a link leads to from the source directory, and that lies elsewhere.
+    #[error("{} is a link that leads out of the source directory", path.display())]
+    Outside {
+        /// The link.
+        path: PathBuf,
+    },
+    /// Something with the name of a table's file that is no file.
+    #[error("{} is not a file", path.display())]
+    NotAFile {
+        /// Which.
+        path: PathBuf,
+    },
     /// A path that cannot be handed to the database engine.
     #[error("the path {} is not Unicode", path.display())]
     PathNotUnicode {
@@ -46,7 +58,7 @@ pub enum IngestError {
         /// Which file.
         path: PathBuf,
         /// The table it should hold.
-        table: &'static str,
+        table: String,
         /// What is wrong with it.
         reason: String,
     },
@@ -56,7 +68,7 @@ pub enum IngestError {
         /// Which file.
         path: PathBuf,
         /// The table it should hold.
-        table: &'static str,
+        table: String,
         /// Rows that loaded.
         rows: u64,
         /// Rows that did not.
@@ -134,6 +146,10 @@ impl Explain for IngestError {
         Some(match self {
             Self::NothingFound { wanted, .. } => format!("looked for {}", wanted.join(", ")),
             Self::Read { .. } => "check that it exists and that you may read it".to_owned(),
+            Self::Outside { .. } => {
+                "copy the file into the directory, or give the directory it is in".to_owned()
+            }
+            Self::NotAFile { .. } => "take it away, or put the table's file there".to_owned(),
             Self::PathNotUnicode { .. } => "rename or link it to a path in Unicode".to_owned(),
             Self::Damaged { .. } => "fetch the file again and compare it with SHA256SUMS.txt".to_owned(),
             Self::Header { .. } | Self::MostlyRejected { .. } => {

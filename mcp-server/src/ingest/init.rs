@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{IngestError, Progress, Report, generate, load};
 use crate::dataset::{Definition, Name, Origin, Registry, ResolveError, Setup, WORKS_TODAY};
 use crate::download;
-use crate::error::Explain;
+use crate::error::{Explain, codes};
 
 /// What a dataset's database is made from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -162,6 +162,16 @@ impl Explain for InitError {
             Self::SourceNotUsed { name } => format!("run: m4 init {name}"),
             Self::Unsupported { .. } => WORKS_TODAY.to_owned(),
         })
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Unknown(error) => error.code(),
+            Self::Ingest(error) => error.code(),
+            Self::SourceNeeded { .. } | Self::Unfinished { .. } => codes::RAW_FILES_MISSING,
+            Self::SourceNotUsed { .. } => codes::USAGE,
+            Self::Unsupported { .. } => codes::BAD_DEFINITION,
+        }
     }
 }
 

@@ -27,6 +27,7 @@ mod init;
 mod meta;
 mod plan;
 mod report;
+mod source;
 mod staging;
 mod table;
 #[cfg(test)]
@@ -74,7 +75,7 @@ pub fn generate(
 
 fn build(
     definition: &Definition,
-    plan: Plan,
+    plan: Plan<'_>,
     staging: Staging,
     on_progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Report, IngestError> {

@@ -10,14 +10,14 @@ use duckdb::Connection;
 use super::columns::Columns;
 use super::error::IngestError;
 use super::gzip::{self, Watch};
-use super::plan::Source;
 use super::report::{Progress, Reject, SHOWN, TableReport};
+use super::source::{Format, Source};
 use crate::dataset::schema::Kind;
 
 /// Creates the table and fills it from its file, which is checked for damage at the same time.
 pub(super) fn load(
     connection: &mut Connection,
-    source: &Source,
+    source: &Source<'_>,
     on_progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<TableReport, IngestError> {
     let name = source.name();
@@ -36,7 +36,7 @@ pub(super) fn load(
         let path = source.path.clone();
         return Err(IngestError::MostlyRejected {
             path,
-            table: source.table.name,
+            table: source.table.name.clone(),
             rows,
             rejected,
             line,
@@ -51,7 +51,7 @@ pub(super) fn load(
 /// Runs the insert on one thread and the damage check on another; this one reports. Whichever fails ends the other.
 fn insert(
     connection: &mut Connection,
-    source: &Source,
+    source: &Source<'_>,
     sql: &str,
     on_read: &mut dyn FnMut(u64),
 ) -> Result<u64, IngestError> {
@@ -62,7 +62,8 @@ fn insert(
         let check_done = done.clone();
         let (check_watch, load_watch) = (&watch, &watch);
         let check = scope.spawn(move || {
-            let checked = if source.compressed { gzip::check(&source.path, check_watch) } else { Ok(()) };
+            let checked =
+                if source.format == Format::CsvGz { gzip::check(&source.path, check_watch) } else { Ok(()) };
             if checked.is_err() {
                 interrupt.interrupt();
             }
@@ -90,7 +91,7 @@ fn insert(
     })
 }
 
-fn rejects(connection: &Connection, source: &Source) -> Result<(u64, Vec<Reject>), IngestError> {
+fn rejects(connection: &Connection, source: &Source<'_>) -> Result<(u64, Vec<Reject>), IngestError> {
     let count =
         connection.query_row("SELECT count(DISTINCT line) FROM temp.m4_rejects", [], |row| row.get(0))?;
     let mut statement = connection.prepare(
@@ -108,11 +109,11 @@ struct Statements {
 }
 
 impl Statements {
-    fn new(source: &Source, columns: &Columns) -> Result<Self, IngestError> {
+    fn new(source: &Source<'_>, columns: &Columns) -> Result<Self, IngestError> {
         let path =
             source.path.to_str().ok_or_else(|| IngestError::PathNotUnicode { path: source.path.clone() })?;
-        let table = format!("{}.{}", identifier(source.schema), identifier(source.table.name));
-        let defined = source.table.columns.iter().map(|column| (column.name, column.kind));
+        let table = format!("{}.{}", identifier(source.schema), identifier(&source.table.name));
+        let defined = source.table.columns.iter().map(|column| (column.name.as_str(), column.kind));
         let kept = columns.unexpected.iter().map(|name| (name.as_str(), Kind::Text));
         let create = list(defined.chain(kept).map(|(name, kind)| format!("{} {kind}", identifier(name))));
         let read = list(columns.file.iter().map(|(name, kind)| format!("{}: '{kind}'", literal(name))));
@@ -126,7 +127,7 @@ impl Statements {
                  delim = ',', quote = '\"', escape = '\"', compression = '{compression}', columns = {{{read}}}, \
                  store_rejects = true, rejects_table = 'm4_rejects', rejects_scan = 'm4_scans')",
                 path = literal(&without_globs(path)),
-                compression = if source.compressed { "gzip" } else { "none" },
+                compression = if source.format == Format::CsvGz { "gzip" } else { "none" },
             ),
         })
     }

@@ -6,7 +6,7 @@ use crate::backend::QueryError;
 use crate::config::{BackendKind, ConfigErrors};
 use crate::credentials::CredentialError;
 use crate::dataset::ResolveError;
-use crate::error::Explain;
+use crate::error::{Explain, codes};
 
 /// A call that was not answered.
 ///
@@ -72,6 +72,17 @@ impl Explain for CallError {
             Self::Dataset(error) => error.hint(),
             Self::BackendUnavailable(_) => Some("switch to the local one: m4 backend duckdb".to_owned()),
             Self::Query(error) => error.hint(),
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Rejected(rejection) => rejection.code(),
+            Self::Credential(_) => codes::NO_CREDENTIAL,
+            Self::Misconfigured(_) => codes::MISCONFIGURED,
+            Self::Dataset(error) => Explain::code(error),
+            Self::BackendUnavailable(_) => codes::BACKEND_UNAVAILABLE,
+            Self::Query(error) => Explain::code(error),
         }
     }
 }

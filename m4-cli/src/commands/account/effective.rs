@@ -5,12 +5,13 @@ use std::fmt;
 use mcp_server::config::Config;
 use mcp_server::credentials::TokenSource;
 use mcp_server::credentials::store::StoreError;
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::output::visible;
+use crate::output::{Paths, visible};
 
 /// Where the token in effect comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "from", rename_all = "snake_case")]
 pub(super) enum TokenOrigin {
     /// A setting gives it.
@@ -40,10 +41,10 @@ pub(super) enum TokenOrigin {
 
 impl TokenOrigin {
     /// Where this source, which is the configuration's, has its token from.
-    pub(super) fn of(config: &Config, source: &TokenSource) -> Result<Self, StoreError> {
+    pub(super) fn of(config: &Config, source: &TokenSource, paths: &Paths) -> Result<Self, StoreError> {
         if let Some(setting) = source.setting() {
             let shown = config.shown().iter().find(|shown| shown.setting.key == setting.key);
-            let set_by = shown.map(|shown| shown.origin.to_string()).unwrap_or_default();
+            let set_by = shown.map(|shown| paths.in_text(&shown.origin)).unwrap_or_default();
             return Ok(Self::Setting { key: setting.key, set_by });
         }
         if let Some(login) = source.login()

@@ -11,7 +11,7 @@ use auth_core::time::UnixTime;
 use mcp_server::config::{Config, Flags, setting};
 use mcp_server::credentials::store::{FileStore, Profile};
 use mcp_server::env::Environment;
-use mcp_server::error::Explain;
+use mcp_server::error::{Explain, codes};
 use mcp_server::gate::clock::Clock;
 
 use crate::args::ProfileArg;
@@ -65,5 +65,9 @@ struct NotLoggedIn;
 impl Explain for NotLoggedIn {
     fn hint(&self) -> Option<String> {
         Some("run `m4 login`, or set M4_OAUTH2_TOKEN_FILE to a file that holds a token".to_owned())
+    }
+
+    fn code(&self) -> &'static str {
+        codes::NOT_LOGGED_IN
     }
 }

@@ -11,8 +11,9 @@ use mcp_server::config::{AuthConfig, AuthSetting, setting};
 use mcp_server::credentials::TokenSource;
 use mcp_server::credentials::store::{Profile, SessionStore as _};
 use mcp_server::env::Environment;
-use mcp_server::error::Explain;
+use mcp_server::error::{Explain, codes};
 use mcp_server::{gate, logging};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::effective::TokenOrigin;
@@ -20,23 +21,23 @@ use super::{Account, NotLoggedIn};
 use crate::Outcome;
 use crate::args::AuthStatusArgs;
 use crate::failure::Failure;
-use crate::output::{Column, Printer, Table, relative, visible};
+use crate::output::{Column, Paths, Printer, Table, relative, visible};
 
 pub(in crate::commands) fn run(args: &AuthStatusArgs, env: &Environment, printer: &Printer) -> Outcome {
     let account = Account::open(env, &args.profile)?;
     logging::start_if_asked_for(&account.config)?;
-    let report = Report::of(&account);
-    if args.json {
-        printer.json(&report)?;
-    } else {
-        printer.data(report.text(account.now))?;
+    let report = Report::of(&account, printer.paths());
+    printer.answer(&report, |printer| printer.data(report.text(account.now)))?;
+    if report.token.usable {
+        return Ok(());
     }
-    if report.token.usable { Ok(()) } else { Err(Failure::Reported) }
+    Err(Failure::reported(report.token.code, report.token.message.clone(), report.token.hint.clone()))
 }
 
 /// What is printed, in either form.
-#[derive(Serialize)]
-struct Report {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AuthStatus")]
+pub(in crate::commands) struct Report {
     /// `on`, `off`, `misconfigured`, or `api-keys` where no token is admitted.
     gate: &'static str,
     profile: String,
@@ -47,7 +48,7 @@ struct Report {
 }
 
 /// The token that calls on stdio and in the terminal present.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct TokenReport {
     /// Whether it can be expected to work.
     usable: bool,
@@ -57,9 +58,13 @@ struct TokenReport {
     message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
+    /// The word for why it is not usable.
+    #[serde(skip)]
+    code: &'static str,
 }
 
-#[derive(Serialize)]
+/// A stored login.
+#[derive(Serialize, JsonSchema)]
 struct LoginReport {
     profile: String,
     issuer: String,
@@ -79,7 +84,7 @@ struct LoginReport {
 }
 
 impl Report {
-    fn of(account: &Account) -> Self {
+    fn of(account: &Account, paths: &Paths) -> Self {
         let (sessions, problem) = match account.store.read() {
             Ok(sessions) => (sessions, None),
             Err(error) => (mcp_server::credentials::store::Sessions::default(), Some(error)),
@@ -87,16 +92,21 @@ impl Report {
         let mut own = sessions.iter().filter(|(profile, _)| **profile == account.profile);
         let usable = own.any(|(_, session)| state(session, account.now) != EXPIRED);
         let (gate, mut token) = match &account.config.auth {
-            AuthSetting::Enabled(auth) if auth.admits_tokens() => ("on", in_effect(account, auth)),
-            AuthSetting::Enabled(auth) => ("api-keys", in_effect(account, auth)),
-            AuthSetting::Disabled => ("off", TokenReport { usable, ..TokenReport::unusable(GATE_OFF, None) }),
+            AuthSetting::Enabled(auth) if auth.admits_tokens() => ("on", in_effect(account, auth, paths)),
+            AuthSetting::Enabled(auth) => ("api-keys", in_effect(account, auth, paths)),
+            AuthSetting::Disabled => {
+                ("off", TokenReport { usable, ..TokenReport::unusable(codes::NOT_LOGGED_IN, GATE_OFF, None) })
+            }
             AuthSetting::Misconfigured(errors) => {
                 let message = format!("OAuth2 is misconfigured: {errors}");
-                ("misconfigured", TokenReport::unusable(&message, errors.hint()))
+                (
+                    "misconfigured",
+                    TokenReport::unusable(codes::MISCONFIGURED, &paths.in_text(&message), errors.hint()),
+                )
             }
         };
         if let Some(error) = problem.filter(|_| !matches!(token.origin, Some(TokenOrigin::Setting { .. }))) {
-            token = TokenReport::failed(&error);
+            token = TokenReport::failed(&error, paths);
         }
         let logins =
             sessions.iter().map(|(profile, session)| LoginReport::of(profile, session, &token, account.now));
@@ -104,7 +114,7 @@ impl Report {
         Self {
             gate,
             profile: account.profile.to_string(),
-            store: store.map(|path| path.display().to_string()).unwrap_or_default(),
+            store: store.map(|path| paths.path(path)).unwrap_or_default(),
             logins: logins.collect(),
             token,
         }
@@ -131,15 +141,15 @@ impl Report {
 }
 
 /// The token that the configuration puts into effect.
-fn in_effect(account: &Account, auth: &AuthConfig) -> TokenReport {
+fn in_effect(account: &Account, auth: &AuthConfig, paths: &Paths) -> TokenReport {
     let source = TokenSource::from_config(auth, &account.config);
-    let origin = match TokenOrigin::of(&account.config, &source) {
+    let origin = match TokenOrigin::of(&account.config, &source, paths) {
         Ok(origin) => origin,
-        Err(error) => return TokenReport::failed(&error),
+        Err(error) => return TokenReport::failed(&error, paths),
     };
     let stored = source.login().and_then(|login| login.stored().ok().flatten());
     let report = match (&origin, stored) {
-        (TokenOrigin::Nowhere, _) => TokenReport::failed(&NotLoggedIn),
+        (TokenOrigin::Nowhere, _) => TokenReport::failed(&NotLoggedIn, paths),
         (TokenOrigin::Client { .. }, _) => TokenReport::usable("it is asked for at its first use"),
         // A command may ask anybody for anything.
         (TokenOrigin::Setting { key, .. }, _) if *key == setting::OAUTH2_TOKEN_COMMAND.key => {
@@ -148,8 +158,8 @@ fn in_effect(account: &Account, auth: &AuthConfig) -> TokenReport {
         (_, Some(session)) => of_login(&session, auth, account.now),
         _ => match source.token_now() {
             Ok(Some(token)) => judged(token.expose(), auth, account.now),
-            Ok(None) => TokenReport::failed(&NotLoggedIn),
-            Err(error) => TokenReport::failed(&error),
+            Ok(None) => TokenReport::failed(&NotLoggedIn, paths),
+            Err(error) => TokenReport::failed(&error, paths),
         },
     };
     TokenReport { origin: Some(origin), ..report }
@@ -158,7 +168,8 @@ fn in_effect(account: &Account, auth: &AuthConfig) -> TokenReport {
 fn of_login(session: &StoredSession, auth: &AuthConfig, now: UnixTime) -> TokenReport {
     match state(session, now) {
         EXPIRED => {
-            TokenReport::unusable("it has expired and cannot be renewed", Some("run `m4 login`".to_owned()))
+            let hint = Some("run `m4 login`".to_owned());
+            TokenReport::unusable(codes::LOGIN_FAILED, "it has expired and cannot be renewed", hint)
         }
         DUE => TokenReport::usable("it is renewed at its next use"),
         _ => {
@@ -180,7 +191,7 @@ fn judged(token: &str, auth: &AuthConfig, now: UnixTime) -> TokenReport {
     match explain(token, &policies, |_| IssuerKeys::NotAsked, &access, now).verdict() {
         Verdict::Refused(rejection) => {
             let hint = "`m4 auth check` shows every check of the gate".to_owned();
-            TokenReport::unusable(&rejection.message(), Some(hint))
+            TokenReport::unusable(rejection.code(), &rejection.message(), Some(hint))
         }
         Verdict::Passes | Verdict::Unknown => {
             TokenReport::usable("nothing speaks against it; `m4 auth check` checks its signature too")
@@ -190,15 +201,16 @@ fn judged(token: &str, auth: &AuthConfig, now: UnixTime) -> TokenReport {
 
 impl TokenReport {
     fn usable(message: &str) -> Self {
-        Self { usable: true, ..Self::unusable(message, None) }
+        Self { usable: true, ..Self::unusable(codes::FAILED, message, None) }
     }
 
-    fn unusable(message: &str, hint: Option<String>) -> Self {
-        Self { usable: false, origin: None, message: message.to_owned(), hint }
+    fn unusable(code: &'static str, message: &str, hint: Option<String>) -> Self {
+        Self { usable: false, origin: None, message: message.to_owned(), hint, code }
     }
 
-    fn failed(error: &dyn Explain) -> Self {
-        Self::unusable(&error.to_string(), error.hint())
+    fn failed(error: &dyn Explain, paths: &Paths) -> Self {
+        let hint = error.hint().map(|hint| paths.in_text(&hint));
+        Self::unusable(error.code(), &paths.in_text(&error.to_string()), hint)
     }
 }
 

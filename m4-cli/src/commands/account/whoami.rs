@@ -3,9 +3,11 @@
 use mcp_server::config::{AuthSetting, Config};
 use mcp_server::credentials::TokenSource;
 use mcp_server::env::Environment;
+use mcp_server::error::codes;
 use mcp_server::gate::{Authenticated, Credential, Gate};
 use mcp_server::logging;
 use mcp_server::tools::{CallError, Whoami};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::effective::TokenOrigin;
@@ -24,7 +26,8 @@ pub(in crate::commands) fn run(args: &WhoamiArgs, env: &Environment, printer: &P
     let source = match &account.config.auth {
         AuthSetting::Enabled(auth) => TokenSource::from_config(auth, &account.config),
         AuthSetting::Disabled => {
-            return Err(Failure::mendable(
+            return Err(Failure::coded(
+                codes::OAUTH2_OFF,
                 "OAuth2 is disabled: every caller is let in and no token is looked at",
                 "`m4 auth status` shows the stored logins; to ask for tokens set M4_OAUTH2_ENABLED to true",
             ));
@@ -35,17 +38,17 @@ pub(in crate::commands) fn run(args: &WhoamiArgs, env: &Environment, printer: &P
     let report = Report {
         caller: Whoami::of(caller.principal().map(AsRef::as_ref)),
         profile: account.profile.as_str(),
-        token: TokenOrigin::of(&account.config, &source)?,
+        token: TokenOrigin::of(&account.config, &source, printer.paths())?,
     };
-    if args.json {
-        return printer.json(&report);
-    }
-    for line in report.caller.text().lines() {
-        printer.data(visible(line))?;
-    }
-    let expires = caller.principal().and_then(|principal| principal.expires_at());
-    let expires = expires.map_or_else(String::new, |at| format!(", expires {}", relative(at, account.now)));
-    printer.data(format_args!("token: {}{expires}", report.token))
+    printer.answer(&report, |printer| {
+        for line in report.caller.text().lines() {
+            printer.data(visible(line))?;
+        }
+        let expires = caller.principal().and_then(|principal| principal.expires_at());
+        let expires =
+            expires.map_or_else(String::new, |at| format!(", expires {}", relative(at, account.now)));
+        printer.data(format_args!("token: {}{expires}", report.token))
+    })
 }
 
 /// The gate's own decision, keys fetched and opaque tokens asked about. It counts as no call.
@@ -61,8 +64,10 @@ fn authenticated(config: &Config, source: &TokenSource) -> Result<Authenticated,
     })
 }
 
-#[derive(Serialize)]
-struct Report<'a> {
+/// What is printed, in either form.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Whoami")]
+pub(in crate::commands) struct Report<'a> {
     #[serde(flatten)]
     caller: Whoami,
     profile: &'a str,

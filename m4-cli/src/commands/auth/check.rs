@@ -6,6 +6,7 @@ use auth_core::explain::{Explanation, IssuerKeys, Outcome as StepOutcome, Step, 
 use auth_core::secret::Secret;
 use auth_core::token::UnverifiedToken;
 use mcp_server::config::Config;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::meant::Meant;
@@ -34,14 +35,12 @@ pub(super) fn run(args: &CheckArgs, config: &Config, rules: &Rules<'_>, printer:
     }
     let explanation = judge(text, &meant, args.offline, rules)?;
     let report = Report::of(text, &meant, &explanation, rules, args.offline);
-    if args.json {
-        printer.json(&report)?;
-    } else {
-        printer.data(report.text())?;
-    }
+    printer.answer(&report, |printer| printer.data(report.text()))?;
+    let failed = |code| Err(Failure::reported(code, report.message.clone(), report.hint.clone()));
     match explanation.verdict() {
         Verdict::Passes => Ok(()),
-        Verdict::Refused(_) | Verdict::Unknown => Err(Failure::Reported),
+        Verdict::Refused(rejection) => failed(rejection.code()),
+        Verdict::Unknown => failed("unknown"),
     }
 }
 
@@ -57,8 +56,9 @@ fn judge(token: &str, meant: &Meant, offline: bool, rules: &Rules<'_>) -> Result
 }
 
 /// What is printed, in either form.
-#[derive(Serialize)]
-struct Report {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AuthCheck")]
+pub(in crate::commands) struct Report {
     verdict: &'static str,
     message: String,
     /// The audit log's name for the refusal.
@@ -84,7 +84,7 @@ struct Report {
     steps: Vec<StepReport>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct StepReport {
     name: &'static str,
     outcome: &'static str,

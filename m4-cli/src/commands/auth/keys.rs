@@ -1,36 +1,40 @@
 //! `m4 auth keys`: the keys of each issuer, as they are now.
 
 use auth_core::jwks::KeySet;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::rules::{Fetched, Rules};
 use crate::Outcome;
-use crate::args::KeysArgs;
 use crate::failure::Failure;
 use crate::output::{Column, Printer, Table};
 
-pub(super) fn run(args: &KeysArgs, rules: &Rules<'_>, printer: &Printer) -> Outcome {
+pub(super) fn run(rules: &Rules<'_>, printer: &Printer) -> Outcome {
     let mut issuers = Vec::new();
     for (place, policy) in rules.policies().iter().enumerate() {
         issuers.push(IssuerReport::of(&policy.issuer, &rules.fetch_keys(place)?));
     }
-    if args.json {
-        printer.json(&Report { issuers: &issuers })?;
-    } else {
-        for issuer in &issuers {
-            issuer.print(printer)?;
-        }
+    let report = Report { issuers };
+    printer.answer(&report, |printer| report.issuers.iter().try_for_each(|issuer| issuer.print(printer)))?;
+    let without = report.issuers.iter().find(|issuer| !issuer.keys.iter().any(|key| key.usable));
+    match without {
+        None => Ok(()),
+        Some(issuer) => Err(Failure::reported(
+            "keys_unavailable",
+            format!("no key of {} can be used", issuer.issuer),
+            Some("its error, or why each key is skipped, is in the answer".to_owned()),
+        )),
     }
-    let usable = |issuer: &IssuerReport| issuer.keys.iter().any(|key| key.usable);
-    if issuers.iter().all(usable) { Ok(()) } else { Err(Failure::Reported) }
 }
 
-#[derive(Serialize)]
-struct Report<'a> {
-    issuers: &'a [IssuerReport],
+/// What is printed, in either form.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AuthKeys")]
+pub(in crate::commands) struct Report {
+    issuers: Vec<IssuerReport>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct IssuerReport {
     issuer: String,
     /// When it was asked, in UTC.
@@ -41,7 +45,7 @@ struct IssuerReport {
     keys: Vec<KeyReport>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct KeyReport {
     kid: Option<String>,
     usable: bool,

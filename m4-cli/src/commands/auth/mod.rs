@@ -26,7 +26,7 @@ pub(super) fn run(args: &AuthArgs, env: &Environment, printer: &Printer) -> Outc
     };
     match &args.command {
         AuthCommand::Check(args) => with_rules(&|config, rules| check::run(args, config, rules, printer)),
-        AuthCommand::Keys(args) => with_rules(&|_, rules| keys::run(args, rules, printer)),
+        AuthCommand::Keys(_) => with_rules(&|_, rules| keys::run(rules, printer)),
         AuthCommand::Status(args) => account::status::run(args, env, printer),
     }
 }

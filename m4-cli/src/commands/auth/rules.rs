@@ -7,6 +7,7 @@ use auth_core::secret::Secret;
 use auth_core::time::UnixTime;
 use mcp_server::config::{AuthConfig, AuthSetting, Config};
 use mcp_server::credentials::TokenSource;
+use mcp_server::error::codes;
 use mcp_server::gate;
 use mcp_server::gate::clock::Clock;
 
@@ -26,7 +27,8 @@ impl<'a> Rules<'a> {
         let auth = match &config.auth {
             AuthSetting::Enabled(auth) => auth,
             AuthSetting::Disabled => {
-                return Err(Failure::mendable(
+                return Err(Failure::coded(
+                    codes::OAUTH2_OFF,
                     "OAuth2 is disabled: every caller is let in and no token is looked at",
                     "set M4_OAUTH2_ENABLED to true, with M4_OAUTH2_ISSUER_URL and M4_OAUTH2_AUDIENCE",
                 ));
@@ -34,13 +36,18 @@ impl<'a> Rules<'a> {
             AuthSetting::Misconfigured(errors) => return Err(errors.clone().into()),
         };
         if !auth.admits_tokens() {
-            return Err(Failure::mendable(
+            return Err(Failure::coded(
+                codes::OAUTH2_OFF,
                 "OAuth2 is disabled: only API keys are let in, and no token is looked at",
                 "`m4 keys list` shows the keys; to admit tokens too, set M4_OAUTH2_ENABLED to true",
             ));
         }
         if let Some(what) = gate::unsupported(auth) {
-            return Err(Failure::mendable(what, "change that setting; until then nobody gets data"));
+            return Err(Failure::coded(
+                codes::MISCONFIGURED,
+                what,
+                "change that setting; until then nobody gets data",
+            ));
         }
         Ok(Self { config, auth, policies: gate::policies(auth), clock: Clock::start() })
     }

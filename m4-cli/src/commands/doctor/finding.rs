@@ -2,11 +2,14 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::output::Paths;
+
 /// One thing the doctor looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Finding {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub(in crate::commands) struct Finding {
     /// What was looked at, for scripts: it does not change.
     pub(super) check: &'static str,
     pub(super) status: Status,
@@ -21,7 +24,7 @@ pub(super) struct Finding {
 }
 
 /// How it looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Status {
     Ok,
@@ -42,6 +45,14 @@ impl Finding {
 
     pub(super) fn fail(check: &'static str, what: impl Into<String>) -> Self {
         Self { status: Status::Fail, ..Self::ok(check, what) }
+    }
+
+    /// Leaves only such paths in it as may be shown.
+    pub(super) fn show_paths_as(&mut self, paths: &Paths) {
+        self.what = paths.in_text(&self.what);
+        for text in [&mut self.cause, &mut self.mend].into_iter().flatten() {
+            *text = paths.in_text(text);
+        }
     }
 
     pub(super) fn because(self, cause: impl Into<String>) -> Self {

@@ -12,27 +12,27 @@ use std::path::Path;
 
 use mcp_server::config::{Config, Flags};
 use mcp_server::env::Environment;
+use mcp_server::error::codes;
 
 use self::finding::{Finding, Status};
 use crate::Outcome;
-use crate::args::DoctorArgs;
 use crate::failure::Failure;
 use crate::output::Printer;
 
 /// Prints every finding; fails when one of them keeps M4 from working.
-pub(super) fn run(args: &DoctorArgs, env: &Environment, printer: &Printer) -> Outcome {
-    let findings = findings(crate::programs::own().as_deref(), env);
-    if args.json {
-        printer.json(&findings)?;
-    } else {
-        for finding in &findings {
-            printer.data(finding)?;
-        }
+pub(super) fn run(env: &Environment, printer: &Printer) -> Outcome {
+    let mut findings = findings(crate::programs::own().as_deref(), env);
+    for finding in &mut findings {
+        finding.show_paths_as(printer.paths());
     }
-    if findings.iter().any(|finding| finding.status == Status::Fail) {
-        Err(Failure::Reported)
-    } else {
-        Ok(())
+    printer.answer(&findings, |printer| findings.iter().try_for_each(|finding| printer.data(finding)))?;
+    match findings.iter().filter(|finding| finding.status == Status::Fail).count() {
+        0 => Ok(()),
+        count => Err(Failure::reported(
+            codes::NEEDS_MENDING,
+            format!("{count} of {} findings keep M4 from working", findings.len()),
+            Some("each says what mends it".to_owned()),
+        )),
     }
 }
 
@@ -63,8 +63,9 @@ mod tests {
         for json in [false, true] {
             let out = Kept::default();
             let printer = Printer::to(out.clone(), std::io::sink(), false);
-            let failure = run(&DoctorArgs { json }, &env, &printer).unwrap_err();
-            assert_eq!(failure.exit(), Exit::Mendable);
+            let printer = if json { printer.in_json("doctor") } else { printer };
+            assert_eq!(printer.finish(&run(&env, &printer)), Exit::Mendable);
+            assert!(!out.text().contains("/does/not/exist"), "{}", out.text());
             assert!(out.text().contains("M4_OAUTH2_ENABLED is neither true nor false"), "{}", out.text());
             assert!(out.text().contains("write true, 1, yes or on"), "{}", out.text());
             assert!(!out.text().contains("s3cr3t"));

@@ -7,13 +7,14 @@ use auth_core::scope::ScopeSet;
 use auth_core::time::UnixTime;
 use mcp_server::api_keys::{self, KeyFileError, NewKey};
 use mcp_server::config::{AuthSetting, Config, duration_of};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::KeyFile;
 use crate::Outcome;
 use crate::args::CreateKeyArgs;
 use crate::failure::Failure;
-use crate::output::Printer;
+use crate::output::{Paths, Printer};
 
 pub(super) fn run(args: &CreateKeyArgs, config: &Config, keys: &KeyFile, printer: &Printer) -> Outcome {
     let name = KeyName::parse(&args.name)
@@ -27,9 +28,7 @@ pub(super) fn run(args: &CreateKeyArgs, config: &Config, keys: &KeyFile, printer
         })?;
     warn(&new, config, printer);
     keys.warn_unless_configured(printer);
-    if args.json {
-        printer.json(&Report::of(&new, keys))
-    } else {
+    printer.answer(&Report::of(&new, keys, printer.paths()), |printer| {
         printer.data(new.text.expose())?;
         let end = expires_at.map_or_else(|| "until it is revoked".to_owned(), |end| format!("until {end}"));
         printer.note(format_args!(
@@ -39,28 +38,32 @@ pub(super) fn run(args: &CreateKeyArgs, config: &Config, keys: &KeyFile, printer
             keys.path.display()
         ));
         Ok(())
-    }
+    })
 }
 
-#[derive(Serialize)]
-struct Report<'a> {
+/// The new key.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "NewKey")]
+pub(in crate::commands) struct Report<'a> {
     name: &'a str,
+    /// The key itself, which cannot be shown again.
     key: &'a str,
     scopes: Vec<&'a str>,
     created_at: String,
     expires_at: Option<String>,
+    /// Where it is kept, as a hash.
     file: String,
 }
 
 impl<'a> Report<'a> {
-    fn of(new: &'a NewKey, keys: &KeyFile) -> Self {
+    fn of(new: &'a NewKey, keys: &KeyFile, paths: &Paths) -> Self {
         Self {
             name: new.key.name().as_str(),
             key: new.text.expose(),
             scopes: new.key.scopes().iter().collect(),
             created_at: new.key.created_at().to_string(),
             expires_at: new.key.expires_at().map(|end| end.to_string()),
-            file: keys.path.display().to_string(),
+            file: paths.path(&keys.path),
         }
     }
 }

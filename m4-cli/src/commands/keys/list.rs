@@ -3,36 +3,37 @@
 use auth_core::api_key::ApiKey;
 use auth_core::time::UnixTime;
 use mcp_server::api_keys;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::KeyFile;
 use crate::Outcome;
-use crate::args::ListKeysArgs;
 use crate::output::{Column, Printer, Table};
 
-pub(super) fn run(args: &ListKeysArgs, keys: &KeyFile, printer: &Printer) -> Outcome {
+pub(super) fn run(keys: &KeyFile, printer: &Printer) -> Outcome {
     let known = api_keys::read(&keys.path)?;
     let listed: Vec<Listed<'_>> = known.iter().map(|key| Listed::of(key, keys.now)).collect();
-    if args.json {
-        let file = keys.path.display().to_string();
-        printer.json(&Report { file, configured: keys.configured, keys: listed })?;
-    } else {
-        printer.data(table(&listed).render(WIDEST))?;
+    let report = Report { file: printer.paths().path(&keys.path), configured: keys.configured, keys: listed };
+    printer.answer(&report, |printer| {
+        printer.data(table(&report.keys).render(WIDEST))?;
         printer.note(format_args!("file: {}", keys.path.display()));
-    }
+        Ok(())
+    })?;
     keys.warn_unless_configured(printer);
     Ok(())
 }
 
-#[derive(Serialize)]
-struct Report<'a> {
+/// What is printed, in either form.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "KeysList")]
+pub(in crate::commands) struct Report<'a> {
     file: String,
     /// Whether a server with this configuration reads it.
     configured: bool,
     keys: Vec<Listed<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Listed<'a> {
     name: &'a str,
     scopes: Vec<&'a str>,

@@ -22,7 +22,7 @@ pub(super) fn run(args: &ApiKeysArgs, env: &Environment, printer: &Printer) -> O
     let keys = KeyFile::of(&config, env)?;
     match &args.command {
         ApiKeysCommand::Create(args) => create::run(args, &config, &keys, printer),
-        ApiKeysCommand::List(args) => list::run(args, &keys, printer),
+        ApiKeysCommand::List(_) => list::run(&keys, printer),
         ApiKeysCommand::Revoke(args) => revoke(args, &keys, printer),
     }
 }

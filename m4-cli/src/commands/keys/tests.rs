@@ -31,7 +31,13 @@ fn run_in(home: &Path, words: &[&str], more: &[(&str, &str)]) -> Ran {
     let pairs = [("M4_HOME", home.to_str().unwrap())];
     let env = Environment::from_pairs(pairs.iter().chain(more).copied());
     let (out, err) = (Kept::default(), Kept::default());
-    let outcome = run(&typed.args, &env, &Printer::to(out.clone(), err.clone(), false));
+    let printer = Printer::to(out.clone(), err.clone(), false);
+    let in_json = words.contains(&"--json");
+    let printer = if in_json { printer.in_json("keys") } else { printer };
+    let outcome = run(&typed.args, &env, &printer);
+    if in_json {
+        printer.finish(&outcome);
+    }
     Ran { out: out.text(), err: err.text(), outcome }
 }
 
@@ -94,6 +100,7 @@ fn a_list_shows_names_scopes_and_state_and_nothing_to_get_in_with() {
     let home = home();
     let key = run_in(home.path(), &["create", "a", "--json"], &[]).out;
     let created: Value = serde_json::from_str(&key).unwrap();
+    let created = &created["data"];
     let key = created["key"].as_str().unwrap();
     let file = home.path().join("api-keys.json");
     let content = std::fs::read_to_string(&file).unwrap();
@@ -106,6 +113,7 @@ fn a_list_shows_names_scopes_and_state_and_nothing_to_get_in_with() {
     let ran = run_in(home.path(), &["list", "--json"], &[]);
     ran.outcome.unwrap();
     let listed: Value = serde_json::from_str(&ran.out).unwrap();
+    let listed = &listed["data"];
     assert_eq!(listed["keys"][0]["expires_at"], "2027-01-15T08:00:00Z");
     assert_eq!(
         (&listed["keys"][1]["scopes"], &listed["keys"][1]["expires_at"]),

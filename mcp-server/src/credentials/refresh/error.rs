@@ -4,7 +4,7 @@ use auth_core::oauth::client::stored_token::StoredSession;
 use auth_core::oauth::client::token_response::TokenError;
 
 use crate::credentials::store::StoreError;
-use crate::error::Explain;
+use crate::error::{Explain, codes};
 
 /// A stored login that cannot be used. Holds no token.
 #[derive(Debug, thiserror::Error)]
@@ -67,5 +67,9 @@ impl Explain for LoginError {
             Self::Busy { .. } => Some("end the M4 process that hangs, and try again".to_owned()),
             Self::Ending => None,
         }
+    }
+
+    fn code(&self) -> &'static str {
+        codes::LOGIN_FAILED
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::KeyringError;
-use crate::error::Explain;
+use crate::error::{Explain, codes};
 
 /// The logins cannot be read or changed. Holds no token.
 #[derive(Debug, thiserror::Error)]
@@ -97,5 +97,9 @@ impl Explain for StoreError {
             }
         };
         Some(hint.to_owned())
+    }
+
+    fn code(&self) -> &'static str {
+        codes::STORE_FAILED
     }
 }

@@ -10,6 +10,8 @@ use duckdb::{AccessMode, Config, Connection};
 use flate2::{Compression, read::MultiGzDecoder, write::GzEncoder};
 use tempfile::TempDir;
 
+mod declared;
+
 use super::*;
 use crate::dataset::Registry;
 use crate::error::Explain;
@@ -115,7 +117,10 @@ fn a_directory_without_any_table_says_what_was_looked_for() {
     let case = Case::new(&[("readme.txt", "nothing")]);
     let error = case.load().unwrap_err();
     assert!(matches!(error, IngestError::NothingFound { .. }), "{error}");
-    assert_eq!(error.hint().unwrap(), "looked for hosp/*.csv.gz, hosp/*.csv, icu/*.csv.gz, icu/*.csv");
+    assert_eq!(
+        error.hint().unwrap(),
+        "looked for hosp/*.csv.gz, hosp/*.csv, hosp/*.parquet, icu/*.csv.gz, icu/*.csv, icu/*.parquet"
+    );
     assert!(!case.database().exists());
 }
 
