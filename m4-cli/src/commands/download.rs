@@ -63,11 +63,19 @@ pub(super) fn fetch(
     told.downloaded(&report);
     if !report.refused.is_empty() {
         let links = report.refused.join(", ");
-        printer.warning(format_args!("the listing has links that are no plain files of it, and were not followed: {links}"));
+        printer.warning(format_args!(
+            "the listing has links that are no plain files of it, and were not followed: {links}"
+        ));
+    }
+    if !report.missing.is_empty() {
+        let files = report.missing.join(", ");
+        printer.warning(format_args!("published, and not on this server, so not downloaded: {files}"));
     }
     let unverified = report.unverified();
     if unverified > 0 {
-        printer.warning(format_args!("{unverified} files could not be checked: no checksum is published for them"));
+        printer.warning(format_args!(
+            "{unverified} files could not be checked: no checksum is published for them"
+        ));
     }
     Ok(report)
 }
@@ -85,6 +93,8 @@ pub(super) struct Downloaded {
     fetched_bytes: u64,
     /// Files that no published checksum vouches for.
     unverified: usize,
+    /// Published files that the server does not have.
+    missing: Vec<String>,
 }
 
 impl Downloaded {
@@ -96,6 +106,7 @@ impl Downloaded {
             bytes: report.bytes(),
             fetched_bytes: report.fetched(),
             unverified: report.unverified(),
+            missing: report.missing.clone(),
         }
     }
 }

@@ -62,8 +62,14 @@ mod tests {
     #[test]
     fn the_command_is_named_by_its_words() {
         let of = |text| Asked::of(&Cli::command().try_get_matches_from(line(text)).unwrap());
-        assert_eq!(of("auth check --json t"), Asked { command: "auth check".to_owned(), json: true, events: false });
-        assert_eq!(of("auth check t"), Asked { command: "auth check".to_owned(), json: false, events: false });
+        assert_eq!(
+            of("auth check --json t"),
+            Asked { command: "auth check".to_owned(), json: true, events: false }
+        );
+        assert_eq!(
+            of("auth check t"),
+            Asked { command: "auth check".to_owned(), json: false, events: false }
+        );
         assert_eq!(of("-q status --json"), Asked { command: "status".to_owned(), json: true, events: false });
         assert_eq!(of("logout --all").command, "logout");
         let events = of("init mimic-iv-demo --events ndjson");
@@ -73,7 +79,10 @@ mod tests {
     #[test]
     fn a_line_that_makes_no_sense_still_says_who_is_to_answer_and_how() {
         let guessed = |text| Asked::guessed(&Cli::command(), &line(text));
-        assert_eq!(guessed("query --json --nope"), Asked { command: "query".to_owned(), json: true, events: false });
+        assert_eq!(
+            guessed("query --json --nope"),
+            Asked { command: "query".to_owned(), json: true, events: false }
+        );
         assert_eq!(guessed("auth check --tool x --json").command, "auth check");
         assert!(!guessed("query -- --json").json);
         assert!(!guessed("nope --json").json && !guessed("serve --json").json && !guessed("").json);

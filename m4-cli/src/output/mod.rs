@@ -337,7 +337,10 @@ mod tests {
         let text = out.text();
         let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         let [first, last] = lines.as_slice() else { panic!("{text}") };
-        assert_eq!((&first["event"], &last["event"]), (&"operation_started".into(), &"operation_completed".into()));
+        assert_eq!(
+            (&first["event"], &last["event"]),
+            (&"operation_started".into(), &"operation_completed".into())
+        );
         assert_eq!((&last["result"]["data"], &last["result"]["warnings"][0]), (&7.into(), &"careful".into()));
         assert_eq!(err.text(), "");
     }

@@ -197,10 +197,16 @@ mod tests {
 
     #[test]
     fn every_form_gives_user_and_password() {
-        let netrc = "machine example.org login x password y\nmachine physionet.org\n  login ada password s:3cret\n";
+        let netrc =
+            "machine example.org login x password y\nmachine physionet.org\n  login ada password s:3cret\n";
         for text in [
-            "ada:s:3cret", "ada:s:3cret\n", "ada\r\ns:3cret\r\n", "\u{feff}ada\ns:3cret",
-            r#"{"username": "ada", "password": "s:3cret", "note": 1}"#, r#" {"user":"ada","password":"s:3cret"}"#, netrc,
+            "ada:s:3cret",
+            "ada:s:3cret\n",
+            "ada\r\ns:3cret\r\n",
+            "\u{feff}ada\ns:3cret",
+            r#"{"username": "ada", "password": "s:3cret", "note": 1}"#,
+            r#" {"user":"ada","password":"s:3cret"}"#,
+            netrc,
             "default login ada password s:3cret",
         ] {
             assert_eq!(parsed(text), Some(("ada".to_owned(), "s:3cret".to_owned())), "{text}");
@@ -211,8 +217,17 @@ mod tests {
     #[test]
     fn anything_else_is_refused_without_being_repeated() {
         for text in [
-            "", "ada", ":x", "ada:", "{}", "{\"username\": \"s3cret\"", "a\nb\nc", "a:b:\u{7}", "machine s3cret",
-            "machine example.org login a password s3cret", "machine physionet.org s3cret",
+            "",
+            "ada",
+            ":x",
+            "ada:",
+            "{}",
+            "{\"username\": \"s3cret\"",
+            "a\nb\nc",
+            "a:b:\u{7}",
+            "machine s3cret",
+            "machine example.org login a password s3cret",
+            "machine physionet.org s3cret",
             r#"{"username": "a:b", "password": "s3cret"}"#,
         ] {
             let error = Credentials::parse(text.as_bytes()).unwrap_err();
@@ -245,7 +260,10 @@ mod tests {
         std::fs::write(&path, "ada:s3cret").unwrap();
         for mode in [0o644, 0o640, 0o602] {
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
-            assert!(matches!(Credentials::from_file(&path), Err(CredentialsError::OpenToOthers { .. })), "{mode:o}");
+            assert!(
+                matches!(Credentials::from_file(&path), Err(CredentialsError::OpenToOthers { .. })),
+                "{mode:o}"
+            );
         }
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
         assert!(Credentials::from_file(&path).is_ok());

@@ -121,7 +121,9 @@ pub enum DownloadError {
         line: usize,
     },
     /// A file is not what was published.
-    #[error("{file} is not the published file: its SHA-256 is not the one in {SUMS}, and was not after another try")]
+    #[error(
+        "{file} is not the published file: its SHA-256 is not the one in {SUMS}, and was not after another try"
+    )]
     WrongSum {
         /// Which. It was removed.
         file: String,
@@ -190,9 +192,13 @@ impl Explain for DownloadError {
                 "give them with --physionet-credentials-file FILE or --physionet-credentials-stdin".to_owned()
             }
             Self::CredentialsElsewhere { .. } => {
-                format!("download it from https://{PHYSIONET}/, or fetch the files yourself and use --src DIR")
+                format!(
+                    "download it from https://{PHYSIONET}/, or fetch the files yourself and use --src DIR"
+                )
             }
-            Self::Unauthorized { sent: true, .. } => "check user and password on https://physionet.org".to_owned(),
+            Self::Unauthorized { sent: true, .. } => {
+                "check user and password on https://physionet.org".to_owned()
+            }
             Self::Unauthorized { sent: false, .. } | Self::Forbidden { sent: false, .. } => {
                 "give credentials with --physionet-credentials-file FILE".to_owned()
             }
@@ -210,9 +216,12 @@ impl Explain for DownloadError {
             Self::TooLarge { .. } | Self::NothingListed { .. } | Self::TooManyFiles { .. } => {
                 "check that the address is the folder of the published release".to_owned()
             }
-            Self::BadSums { .. } => "the server may have sent another page in its place; try again later".to_owned(),
+            Self::BadSums { .. } => {
+                "the server may have sent another page in its place; try again later".to_owned()
+            }
             Self::WrongSum { .. } => {
-                "the file on the server, or something on the way from it, is damaged; try again later".to_owned()
+                "the file on the server, or something on the way from it, is damaged; try again later"
+                    .to_owned()
             }
             Self::DiskFull { .. } | Self::TooLittleSpace { .. } => {
                 format!("free some space, or set M4_DATA_DIR to a larger disk, and run again; {GOES_ON}")
@@ -226,8 +235,12 @@ impl Explain for DownloadError {
 
     fn code(&self) -> &'static str {
         match self {
-            Self::NoListing { .. } | Self::BadAddress { .. } | Self::BadFolder { .. } => codes::BAD_DEFINITION,
-            Self::CredentialsNeeded { .. } | Self::Unauthorized { sent: false, .. } => codes::MISSING_CREDENTIALS,
+            Self::NoListing { .. } | Self::BadAddress { .. } | Self::BadFolder { .. } => {
+                codes::BAD_DEFINITION
+            }
+            Self::CredentialsNeeded { .. } | Self::Unauthorized { sent: false, .. } => {
+                codes::MISSING_CREDENTIALS
+            }
             Self::Forbidden { sent: false, .. } => codes::MISSING_CREDENTIALS,
             Self::CredentialsElsewhere { .. } => codes::PHYSIONET_URL_REQUIRED,
             Self::Unauthorized { .. } => codes::PHYSIONET_AUTH_FAILED,

@@ -28,12 +28,32 @@ pub(super) struct Wanted<'a> {
     pub(super) path: FilePath,
     /// What it has to be, where that is published.
     pub(super) sum: Option<Sum>,
+    /// Whether the listing names it, and not the checksums alone.
+    pub(super) listed: bool,
     pub(super) tell: Tell,
 }
 
+/// What became of a file.
+pub(super) enum Outcome {
+    /// It is there.
+    There(FileReport),
+    /// Only the checksums name it, and the server does not have it: a mirror may hold a part of a dataset.
+    Missing(FilePath),
+}
+
 impl Wanted<'_> {
-    /// Makes it be there. A wrong one is removed and fetched anew, once.
-    pub(super) async fn fetch(self) -> Result<FileReport, DownloadError> {
+    /// Makes it be there.
+    pub(super) async fn fetch(self) -> Result<Outcome, DownloadError> {
+        match self.fetch_right().await {
+            Err(DownloadError::Status { status: 404 | 410, .. }) if !self.listed => {
+                Ok(Outcome::Missing(self.path))
+            }
+            report => report.map(Outcome::There),
+        }
+    }
+
+    /// A wrong one is removed and fetched anew, once.
+    async fn fetch_right(&self) -> Result<FileReport, DownloadError> {
         let place = self.folder.place(&self.path);
         if let Some(bytes) = self.kept(&place).await? {
             return Ok(self.report(bytes, 0));
@@ -77,16 +97,19 @@ impl Wanted<'_> {
     async fn whole(&self, place: &Place) -> Result<u64, DownloadError> {
         let url = self.path.at(self.site.base());
         let (mut pace, mut fetched) = (Pace::default(), 0);
+        let mut furthest = place.part_length();
         loop {
-            let before = fetched;
             let (why, wait) = match self.attempt(&url, place, &mut fetched).await {
                 Ok(()) => return Ok(fetched),
                 Err(Trouble::Lasting(error)) => return Err(error),
                 Err(Trouble::Passing { why, wait }) => (why, wait),
             };
-            let Some(wait) = pace.next(fetched > before, wait) else {
+            // What is fetched again after it was discarded is no progress.
+            let reached = place.part_length();
+            let Some(wait) = pace.next(reached > furthest, wait) else {
                 return Err(DownloadError::GaveUp { what: self.path.to_string(), why });
             };
+            furthest = furthest.max(reached);
             self.say_waiting(wait, why);
             tokio::time::sleep(wait).await;
         }
@@ -108,7 +131,11 @@ impl Wanted<'_> {
                 };
                 self.receive(response, place, place.go_on()?, offset, Some(expected), fetched).await
             }
-            StatusCode::RANGE_NOT_SATISFIABLE if length_of_unsatisfied(response.headers()) == Some(offset) => Ok(()),
+            StatusCode::RANGE_NOT_SATISFIABLE
+                if length_of_unsatisfied(response.headers()) == Some(offset) =>
+            {
+                Ok(())
+            }
             StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => {
                 place.discard()?;
                 Err(Trouble::passing("the server sent a range that makes no sense"))
@@ -178,8 +205,7 @@ impl Wanted<'_> {
     }
 
     fn report(&self, bytes: u64, fetched: u64) -> FileReport {
-        let report =
-            FileReport { file: self.path.to_string(), bytes, fetched, verified: self.sum.is_some() };
+        let report = FileReport { file: self.path.to_string(), bytes, fetched, verified: self.sum.is_some() };
         self.say(Progress::Finished(report.clone()));
         report
     }

@@ -127,10 +127,22 @@ mod tests {
     #[test]
     fn links_that_lead_out_of_the_folder_are_refused_and_told() {
         let hostile = [
-            "../../../../home/me/.bashrc.csv", "/etc/x.csv", "https://evil.example/x.csv.gz", "//evil.example/x.csv",
-            "..%2f..%2fx.csv", "%2e%2e%2fx.csv.gz", "a/b.csv", "x.csv?token=1", "..%5c..%5cx.csv", ".hidden.csv",
-            "a%00b.csv", "https://physionet.org:444/files/demo/2.2/hosp/x.csv", "%ff.csv", "a%20b.csv",
-            "http://physionet.org/files/demo/2.2/hosp/x.csv", "https://u@physionet.org/files/demo/2.2/hosp/x.csv",
+            "../../../../home/me/.bashrc.csv",
+            "/etc/x.csv",
+            "https://evil.example/x.csv.gz",
+            "//evil.example/x.csv",
+            "..%2f..%2fx.csv",
+            "%2e%2e%2fx.csv.gz",
+            "a/b.csv",
+            "x.csv?token=1",
+            "..%5c..%5cx.csv",
+            ".hidden.csv",
+            "a%00b.csv",
+            "https://physionet.org:444/files/demo/2.2/hosp/x.csv",
+            "%ff.csv",
+            "a%20b.csv",
+            "http://physionet.org/files/demo/2.2/hosp/x.csv",
+            "https://u@physionet.org/files/demo/2.2/hosp/x.csv",
         ];
         for link in hostile {
             let listing = parsed(&format!("<a href=\"{link}\">x</a>"));

@@ -6,6 +6,7 @@
 //! - What is under its own name is whole. Everything else is a part, and remembers which version of the file it is of.
 //! - Killed at any moment, the next run fetches the rest and nothing twice.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
@@ -29,7 +30,7 @@ pub use folder::{has_data, is_unfinished, raw_files};
 pub use progress::{FileReport, Progress, Report};
 pub use tokio_util::sync::CancellationToken as Stop;
 
-use self::file::{Tell, Wanted};
+use self::file::{Outcome, Tell, Wanted};
 use self::folder::Folder;
 use self::path::FilePath;
 use self::site::Site;
@@ -90,19 +91,33 @@ async fn run(request: &Request<'_>, tell: Tell) -> Result<Report, DownloadError>
     let folders = folders(dataset)?;
     let folder = Folder::open(request.folder)?;
     let sums = sums(&site).await?;
-    let (paths, refused) = listed(&site, &folders, &sums).await?;
+    let found = listed(&site, &folders, &sums).await?;
     // Nobody listens once the download is given up.
-    _ = tell.send(Progress::Listed { files: paths.len() });
-    folder.begun(&dataset.name, paths.len())?;
+    _ = tell.send(Progress::Listed { files: found.paths.len() });
+    folder.begun(&dataset.name, found.paths.len())?;
     let (site, folder) = (&site, &folder);
-    let wanted = paths.into_iter().map(|path| {
+    let wanted = found.paths.into_iter().map(|(path, listed)| {
         let sum = sums.of(&path);
-        Wanted { site, folder, path, sum, tell: tell.clone() }.fetch()
+        Wanted { site, folder, path, sum, listed, tell: tell.clone() }.fetch()
     });
-    let mut files: Vec<_> = stream::iter(wanted).buffer_unordered(AT_ONCE).try_collect().await?;
+    let outcomes: Vec<_> = stream::iter(wanted).buffer_unordered(AT_ONCE).try_collect().await?;
     folder.finished()?;
+    let (mut files, mut missing) = (Vec::new(), Vec::new());
+    for outcome in outcomes {
+        match outcome {
+            Outcome::There(file) => files.push(file),
+            Outcome::Missing(path) => missing.push(path.to_string()),
+        }
+    }
     files.sort_by(|a: &FileReport, b| a.file.cmp(&b.file));
-    Ok(Report { dataset: dataset.name.to_string(), folder: folder.root().to_owned(), files, refused })
+    missing.sort();
+    Ok(Report {
+        dataset: dataset.name.to_string(),
+        folder: folder.root().to_owned(),
+        files,
+        missing,
+        refused: found.refused,
+    })
 }
 
 /// The folders to look through; `None` is the top.
@@ -126,14 +141,18 @@ async fn sums(site: &Site) -> Result<Sums, DownloadError> {
     }
 }
 
+/// What there is to download.
+struct Found {
+    /// The files, and whether a listing names them.
+    paths: BTreeMap<FilePath, bool>,
+    /// Links that are not followed.
+    refused: Vec<String>,
+}
+
 /// The data files of these folders, as the listings and the checksums together name them: a listing that was cut short
-/// hides none. And the links that were refused.
-async fn listed(
-    site: &Site,
-    folders: &[Option<FilePath>],
-    sums: &Sums,
-) -> Result<(Vec<FilePath>, Vec<String>), DownloadError> {
-    let (mut paths, mut refused) = (Vec::new(), Vec::new());
+/// hides none.
+async fn listed(site: &Site, folders: &[Option<FilePath>], sums: &Sums) -> Result<Found, DownloadError> {
+    let mut found = Found { paths: BTreeMap::new(), refused: Vec::new() };
     for folder in folders {
         let name = folder.as_ref().map_or("", FilePath::as_str);
         let mut url = site.base().clone();
@@ -149,15 +168,13 @@ async fn listed(
             Some(folder) => folder.join(file),
             None => FilePath::parse(file),
         };
-        paths.extend(listing.files.iter().filter_map(path_of));
-        paths.extend(sums.data_in(name).cloned());
-        refused.extend(listing.refused);
+        found.paths.extend(sums.data_in(name).map(|path| (path.clone(), false)));
+        found.paths.extend(listing.files.iter().filter_map(path_of).map(|path| (path, true)));
+        found.refused.extend(listing.refused);
     }
-    paths.sort();
-    paths.dedup();
-    match paths.len() {
+    match found.paths.len() {
         0 => Err(DownloadError::NothingListed { url: site.base().to_string() }),
-        1..=MOST_FILES => Ok((paths, refused)),
+        1..=MOST_FILES => Ok(found),
         _ => Err(DownloadError::TooManyFiles { limit: MOST_FILES }),
     }
 }

@@ -58,7 +58,8 @@ mod tests {
     #[test]
     fn waits_grow_and_end_and_start_anew_after_progress() {
         let mut pace = Pace::default();
-        let waits: Vec<_> = std::iter::from_fn(|| pace.next(false, None)).map(|wait| wait.as_millis()).collect();
+        let waits: Vec<_> =
+            std::iter::from_fn(|| pace.next(false, None)).map(|wait| wait.as_millis()).collect();
         assert_eq!(waits, [250, 500, 1000, 2000, 4000]);
         assert_eq!(pace.next(true, None), Some(FIRST));
     }

@@ -88,9 +88,27 @@ mod tests {
             assert!(FilePath::parse(good).is_some(), "{good}");
         }
         for bad in [
-            "", "/", "..", "../x.csv", "hosp/../../x.csv", "/etc/passwd", "hosp//x.csv", "./x.csv", ".ssh/x.csv",
-            "C:\\x.csv", "c:x.csv", "a\\..\\x.csv", "%2e%2e/x.csv", "x.csv?y", "x y.csv", "x\0.csv", "x.", "-x.csv",
-            "a/b/c/d/e.csv", "\u{202e}vsc.x", "x.csv/",
+            "",
+            "/",
+            "..",
+            "../x.csv",
+            "hosp/../../x.csv",
+            "/etc/passwd",
+            "hosp//x.csv",
+            "./x.csv",
+            ".ssh/x.csv",
+            "C:\\x.csv",
+            "c:x.csv",
+            "a\\..\\x.csv",
+            "%2e%2e/x.csv",
+            "x.csv?y",
+            "x y.csv",
+            "x\0.csv",
+            "x.",
+            "-x.csv",
+            "a/b/c/d/e.csv",
+            "\u{202e}vsc.x",
+            "x.csv/",
         ] {
             assert!(FilePath::parse(bad).is_none(), "{bad:?}");
         }

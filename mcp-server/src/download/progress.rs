@@ -53,6 +53,8 @@ pub struct Report {
     pub folder: PathBuf,
     /// Every file, by name.
     pub files: Vec<FileReport>,
+    /// Files that only the checksums name and the server does not have.
+    pub missing: Vec<String>,
     /// Links of the listing that are no plain files of the dataset and were not followed.
     pub refused: Vec<String>,
 }

@@ -102,7 +102,9 @@ mod tests {
     fn a_range_is_taken_only_when_it_makes_sense() {
         assert_eq!(range("bytes 5-9/10"), Some(ContentRange { first: 5, last: 9, length: Some(10) }));
         assert_eq!(range("bytes 5-9/*").unwrap().length, None);
-        for bad in ["", "bytes */10", "bytes 9-5/10", "bytes 5-10/10", "bytes +5-9/10", "lines 5-9/10", "bytes 5-9"] {
+        for bad in
+            ["", "bytes */10", "bytes 9-5/10", "bytes 5-10/10", "bytes +5-9/10", "lines 5-9/10", "bytes 5-9"]
+        {
             assert_eq!(range(bad), None, "{bad}");
         }
         assert!(range("bytes 5-9/10").unwrap().is_rest_from(5));
@@ -117,7 +119,10 @@ mod tests {
             (LAST_MODIFIED, "Wed, 21 Oct 2026 07:28:00 GMT".parse().unwrap()),
         ]);
         let version = Version::of(&headers, Some(10));
-        assert_eq!((version.etag.as_deref(), version.if_range()), (None, Some("Wed, 21 Oct 2026 07:28:00 GMT")));
+        assert_eq!(
+            (version.etag.as_deref(), version.if_range()),
+            (None, Some("Wed, 21 Oct 2026 07:28:00 GMT"))
+        );
         let tagged = Version { etag: Some("\"2\"".into()), ..Version::default() };
         assert_eq!(tagged.if_range(), Some("\"2\""));
         assert!(tagged.agrees_with(&version));

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use auth_core::oauth::url::{SecureUrl, is_loopback};
-use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, DATE, HeaderMap, HeaderValue, IF_RANGE, LOCATION, RANGE, RETRY_AFTER};
+use reqwest::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, DATE, HeaderMap, HeaderValue, IF_RANGE, LOCATION, RANGE, RETRY_AFTER,
+};
 use reqwest::{Client, Response, StatusCode, redirect};
 use url::Url;
 
@@ -163,7 +165,12 @@ impl Site {
     }
 
     /// A page as a whole, tried as often as a file; `None` where there is none.
-    pub(super) async fn page(&self, url: &Url, what: &str, limit: usize) -> Result<Option<Vec<u8>>, DownloadError> {
+    pub(super) async fn page(
+        &self,
+        url: &Url,
+        what: &str,
+        limit: usize,
+    ) -> Result<Option<Vec<u8>>, DownloadError> {
         let mut pace = Pace::default();
         loop {
             let (why, wait) = match self.page_once(url, what, limit).await {
@@ -243,17 +250,27 @@ mod tests {
 
     #[test]
     fn credentials_go_to_physionet_over_tls_or_nowhere() {
-        for good in ["https://physionet.org/files/x/1/", "https://physionet.org:443/files/x", "http://127.0.0.1:1/x/"] {
+        for good in
+            ["https://physionet.org/files/x/1/", "https://physionet.org:443/files/x", "http://127.0.0.1:1/x/"]
+        {
             assert!(refusal(good, true).is_none(), "{good}");
         }
         for bad in [
-            "https://physionet.org.evil.example/files/", "https://evil.example/physionet.org/", "https://physionet.org:444/",
-            "https://www.physionet.org/", "https://PHYSIONET.0RG/",
+            "https://physionet.org.evil.example/files/",
+            "https://evil.example/physionet.org/",
+            "https://physionet.org:444/",
+            "https://www.physionet.org/",
+            "https://PHYSIONET.0RG/",
         ] {
             assert!(matches!(refusal(bad, true), Some(DownloadError::CredentialsElsewhere { .. })), "{bad}");
             assert!(refusal(bad, false).is_none(), "{bad}");
         }
-        for bad in ["http://physionet.org/files/", "ftp://physionet.org/", "physionet.org", "https://a:b@physionet.org/"] {
+        for bad in [
+            "http://physionet.org/files/",
+            "ftp://physionet.org/",
+            "physionet.org",
+            "https://a:b@physionet.org/",
+        ] {
             assert!(matches!(refusal(bad, true), Some(DownloadError::BadAddress { .. })), "{bad}");
         }
     }

@@ -35,7 +35,11 @@ impl Source {
         let name = &definition.name;
         if definition.setup == Setup::Generated {
             let is_asked = src.is_some() || download;
-            return if is_asked { Err(InitError::SourceNotUsed { name: name.clone() }) } else { Ok(Self::Generated) };
+            return if is_asked {
+                Err(InitError::SourceNotUsed { name: name.clone() })
+            } else {
+                Ok(Self::Generated)
+            };
         }
         if let Some(src) = src {
             return Ok(Self::Given(src.to_owned()));
@@ -49,7 +53,11 @@ impl Source {
             && definition.file_listing_url.is_some()
             && !definition.requires_authentication;
         if download::is_unfinished(&raw) {
-            return if is_free { Ok(Self::Download(raw)) } else { Err(InitError::Unfinished { name: name.clone() }) };
+            return if is_free {
+                Ok(Self::Download(raw))
+            } else {
+                Err(InitError::Unfinished { name: name.clone() })
+            };
         }
         if download::has_data(&raw) {
             return Ok(Self::Downloaded(raw));
@@ -71,9 +79,10 @@ impl Source {
     pub fn folder(&self) -> Option<&Path> {
         match self {
             Self::Generated => None,
-            Self::Given(folder) | Self::Downloaded(folder) | Self::Parquet(folder) | Self::Download(folder) => {
-                Some(folder)
-            }
+            Self::Given(folder)
+            | Self::Downloaded(folder)
+            | Self::Parquet(folder)
+            | Self::Download(folder) => Some(folder),
         }
     }
 }
@@ -103,8 +112,10 @@ pub fn init(
 
 fn has_parquet(root: &Path) -> bool {
     let is_parquet = |path: &Path| path.is_file() && path.extension().is_some_and(|end| end == "parquet");
-    let entries = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    entries(root).any(|path| is_parquet(&path) || (path.is_dir() && entries(&path).any(|path| is_parquet(&path))))
+    let entries =
+        |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    entries(root)
+        .any(|path| is_parquet(&path) || (path.is_dir() && entries(&path).any(|path| is_parquet(&path))))
 }
 
 /// Why a dataset was not set up.
@@ -155,10 +166,14 @@ impl Explain for InitError {
                 "run: m4 init {name} --download --physionet-credentials-file FILE, or with files you have: m4 init {name} --src DIR"
             ),
             Self::SourceNeeded { name, url: Some(url), .. } => {
-                format!("run: m4 init {name} --download (from {url}), or with files you have: m4 init {name} --src DIR")
+                format!(
+                    "run: m4 init {name} --download (from {url}), or with files you have: m4 init {name} --src DIR"
+                )
             }
             Self::SourceNeeded { name, url: None, .. } => format!("run: m4 init {name} --src DIR"),
-            Self::Unfinished { name } => format!("run: m4 init {name} --download; it goes on where it stopped"),
+            Self::Unfinished { name } => {
+                format!("run: m4 init {name} --download; it goes on where it stopped")
+            }
             Self::SourceNotUsed { name } => format!("run: m4 init {name}"),
             Self::Unsupported { .. } => WORKS_TODAY.to_owned(),
         })

@@ -21,7 +21,8 @@ pub(crate) fn find(
 ) -> Result<Option<Credentials>, Failure> {
     if !definition.requires_authentication {
         if args.physionet_credentials_stdin || args.physionet_credentials_file.is_some() {
-            printer.note(format_args!("{} is open to everybody: the credentials are not sent", definition.name));
+            printer
+                .note(format_args!("{} is open to everybody: the credentials are not sent", definition.name));
         }
         return Ok(None);
     }
@@ -40,7 +41,8 @@ pub(crate) fn find(
 }
 
 fn ask(definition: &Definition, printer: &Printer) -> Result<Credentials, Failure> {
-    let unread = |error| Failure::io("the login could not be read", "use --physionet-credentials-file FILE", error);
+    let unread =
+        |error| Failure::io("the login could not be read", "use --physionet-credentials-file FILE", error);
     printer.ask(format_args!("{} needs a PhysioNet login with access to it. User:", definition.name));
     let mut user = String::new();
     io::stdin().lock().read_line(&mut user).map_err(unread)?;

@@ -23,7 +23,9 @@ impl Interrupt {
         let (stop, loading) = (Stop::new(), Arc::new(AtomicBool::new(false)));
         let (asked, is_loading, printer) = (stop.clone(), Arc::clone(&loading), printer.clone());
         let watch = move || {
-            let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+            let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
+                return;
+            };
             runtime.block_on(async {
                 while tokio::signal::ctrl_c().await.is_ok() {
                     if is_loading.load(Ordering::SeqCst) {

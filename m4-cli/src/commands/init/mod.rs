@@ -33,7 +33,10 @@ pub(super) fn run(args: &InitArgs, env: &Environment, printer: &Printer) -> Outc
     let definition = registry.find(&args.dataset)?;
     ingest::check(definition)?;
     if registry.database(definition).exists() && !args.force {
-        printer.note(format_args!("{} is set up already, nothing was done; --force makes it anew", definition.name));
+        printer.note(format_args!(
+            "{} is set up already, nothing was done; --force makes it anew",
+            definition.name
+        ));
         return printer.answer(&Answer::already(&args.dataset), |_| Ok(()));
     }
     let is_asked = args.download || args.fetch.mirror.is_some();
@@ -48,7 +51,10 @@ pub(super) fn run(args: &InitArgs, env: &Environment, printer: &Printer) -> Outc
             None
         }
         Source::Parquet(_) => {
-            printer.note(format_args!("reading the Parquet files of the Python package (parquet/{})", definition.name));
+            printer.note(format_args!(
+                "reading the Parquet files of the Python package (parquet/{})",
+                definition.name
+            ));
             None
         }
         Source::Generated | Source::Given(_) => None,

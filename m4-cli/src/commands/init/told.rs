@@ -32,16 +32,25 @@ impl<'a> Told<'a> {
             }
             Step::Started { file, done, total } => {
                 self.advance(file, *done, *total);
-                self.progress("download", json!({ "state": "started", "file": file, "done": done, "total": total }));
+                self.progress(
+                    "download",
+                    json!({ "state": "started", "file": file, "done": done, "total": total }),
+                );
             }
             Step::Advanced { file, done, total } => {
                 self.advance(file, *done, *total);
-                self.progress("download", json!({ "state": "running", "file": file, "done": done, "total": total }));
+                self.progress(
+                    "download",
+                    json!({ "state": "running", "file": file, "done": done, "total": total }),
+                );
             }
             Step::Waiting { file, wait, why } => {
                 self.report(&format!("  {file}: {why}; tried again in {} s", wait.as_secs_f32()));
                 let seconds = wait.as_secs_f32();
-                self.progress("download", json!({ "state": "waiting", "file": file, "seconds": seconds, "why": why }));
+                self.progress(
+                    "download",
+                    json!({ "state": "waiting", "file": file, "seconds": seconds, "why": why }),
+                );
             }
             Step::Finished(file) => {
                 let how = if file.fetched == 0 { "there already" } else { "downloaded" };
@@ -73,11 +82,17 @@ impl<'a> Told<'a> {
             }
             Progress::Started { table, bytes } => {
                 self.advance(table, 0, Some(bytes));
-                self.progress("load", json!({ "state": "started", "table": table, "done": 0, "total": bytes }));
+                self.progress(
+                    "load",
+                    json!({ "state": "started", "table": table, "done": 0, "total": bytes }),
+                );
             }
             Progress::Advanced { table, read, bytes } => {
                 self.advance(table, read, Some(bytes));
-                self.progress("load", json!({ "state": "running", "table": table, "done": read, "total": bytes }));
+                self.progress(
+                    "load",
+                    json!({ "state": "running", "table": table, "done": read, "total": bytes }),
+                );
             }
             Progress::Finished { table, rows, rejected, bytes } => {
                 self.end(table, &format!("  {table}: {rows} rows"));
