@@ -131,8 +131,10 @@ impl Wanted<'_> {
                 };
                 self.receive(response, place, place.go_on()?, offset, Some(expected), fetched).await
             }
+            // Nothing is missing, says a server that may have announced another length before.
             StatusCode::RANGE_NOT_SATISFIABLE
-                if length_of_unsatisfied(response.headers()) == Some(offset) =>
+                if length_of_unsatisfied(response.headers()) == Some(offset)
+                    && (self.sum.is_some() || version.length.is_none()) =>
             {
                 Ok(())
             }
