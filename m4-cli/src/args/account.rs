@@ -12,6 +12,9 @@ pub struct LogoutArgs {
     /// Which to end; left out, all of the profile.
     #[command(flatten)]
     pub which: WhichLogin,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What `m4 token` takes.

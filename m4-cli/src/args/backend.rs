@@ -12,8 +12,11 @@ pub struct BackendArgs {
     /// The Google Cloud project that pays for BigQuery queries
     #[arg(long, value_name = "ID", requires = "kind")]
     pub project_id: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
-fn parse(text: &str) -> Result<BackendKind, String> {
+pub(super) fn parse(text: &str) -> Result<BackendKind, String> {
     text.parse().map_err(|_| "the backends are duckdb and bigquery".to_owned())
 }

@@ -55,4 +55,7 @@ pub struct RevokeKeyArgs {
     /// Its name
     #[arg(value_name = "NAME")]
     pub name: String,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }

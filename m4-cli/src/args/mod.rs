@@ -4,6 +4,8 @@ mod account;
 mod auth;
 mod backend;
 mod config;
+mod data;
+mod dataset;
 mod doctor;
 mod download;
 mod init;
@@ -19,6 +21,10 @@ pub use self::account::{AuthStatusArgs, LogoutArgs, PrintTokenArgs, ProfileArg, 
 pub use self::auth::{AuthArgs, AuthCommand, CheckArgs, KeysArgs, TokenArg};
 pub use self::backend::BackendArgs;
 pub use self::config::{ClaudeArgs, ConfigArgs, ConfigTarget, ServerArgs, ShowArgs};
+pub use self::data::{
+    CallArgs, CapabilitiesArgs, DatasetArg, DescribeTableArgs, ListDatasetsArgs, SchemaArgs,
+};
+pub use self::dataset::{DefineDatasetArgs, RemoveDatasetArgs};
 pub use self::doctor::DoctorArgs;
 pub use self::download::DownloadArgs;
 pub use self::init::{EventFormat, FetchArgs, InitArgs, TellArgs};
@@ -78,8 +84,14 @@ pub enum Command {
     Auth(AuthArgs),
     /// Show or choose the engine that answers queries
     Backend(BackendArgs),
+    /// Show what M4 can do: tools, datasets, limits
+    Capabilities(CapabilitiesArgs),
     /// Write the configuration of MCP clients, or show M4's own
     Config(Box<ConfigArgs>),
+    /// Define a dataset of your own from a folder of its files
+    DefineDataset(DefineDatasetArgs),
+    /// Show a table's columns and first rows
+    DescribeTable(DescribeTableArgs),
     /// Say what is wrong with this set-up, and what mends it
     Doctor(DoctorArgs),
     /// Download a dataset's files without setting it up
@@ -88,12 +100,18 @@ pub enum Command {
     Init(Box<InitArgs>),
     /// Make, list and revoke API keys
     Keys(ApiKeysArgs),
+    /// List the datasets, and which of them are set up
+    ListDatasets(ListDatasetsArgs),
     /// Log in, once, for every M4 program of this user
     Login(Box<LoginArgs>),
     /// End logins: remove them here, and give their tokens back to the issuer
     Logout(LogoutArgs),
     /// Run one read-only query
     Query(QueryArgs),
+    /// Remove a dataset's database
+    RemoveDataset(RemoveDatasetArgs),
+    /// List a dataset's tables
+    Schema(SchemaArgs),
     /// Serve MCP over HTTP
     Serve(Box<ServeArgs>),
     /// Show backend, authentication and datasets

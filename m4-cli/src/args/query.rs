@@ -4,20 +4,28 @@ use std::io::{self, Read};
 
 use clap::Args;
 
+use super::data::{CallArgs, DatasetArg};
 use crate::failure::Failure;
 
 /// What `m4 query` takes.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  m4 query 'SELECT count(*) FROM mimiciv_hosp.patients'
+  m4 query --dataset mimic-iv-demo --json --limit 10 --sql 'FROM mimiciv_icu.icustays'
+  m4 query - < query.sql")]
 pub struct QueryArgs {
     /// The query; `-` reads it from standard input
+    #[arg(value_name = "SQL", required_unless_present = "sql", conflicts_with = "sql")]
+    pub statement: Option<String>,
+    /// The same
     #[arg(long, value_name = "SQL", allow_hyphen_values = true)]
-    pub sql: String,
-    /// The dataset, where more than one is set up
-    #[arg(long, value_name = "NAME")]
-    pub dataset: Option<String>,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
+    pub sql: Option<String>,
+    /// Which dataset.
+    #[command(flatten)]
+    pub dataset: DatasetArg,
+    /// How it is asked.
+    #[command(flatten)]
+    pub call: CallArgs,
     /// The most rows to print
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: Option<u32>,
@@ -26,9 +34,13 @@ pub struct QueryArgs {
 impl QueryArgs {
     /// The query's text, from `input` where `--sql -` says so.
     pub fn text(&self, input: impl Read) -> Result<String, Failure> {
-        let sql = if self.sql == "-" { read(input)? } else { self.sql.clone() };
+        let typed = self.sql.as_ref().or(self.statement.as_ref()).map_or("", String::as_str);
+        let sql = if typed == "-" { read(input)? } else { typed.to_owned() };
         if sql.trim().is_empty() {
-            return Err(Failure::usage("there is no query", "write it after --sql, or pipe it into --sql -"));
+            return Err(Failure::usage(
+                "there is no query",
+                "write it in quotes, or pipe it into `m4 query -`",
+            ));
         }
         Ok(sql)
     }
@@ -70,6 +82,15 @@ mod tests {
         assert_eq!(args("SELECT 1").text(&b"no"[..]).unwrap(), "SELECT 1");
         assert_eq!(args("-").text(&b"SELECT 2"[..]).unwrap(), "SELECT 2");
         assert_eq!(args("--note\nSELECT 3").text(&b""[..]).unwrap(), "--note\nSELECT 3");
+    }
+
+    #[test]
+    fn a_query_is_typed_once_with_the_option_or_without() {
+        let typed =
+            |words: &[&str]| Query::try_parse_from(["m4"].iter().chain(words)).map(|query| query.args);
+        assert_eq!(typed(&["SELECT 4"]).unwrap().text(&b""[..]).unwrap(), "SELECT 4");
+        assert_eq!(typed(&["-"]).unwrap().text(&b"SELECT 5"[..]).unwrap(), "SELECT 5");
+        assert!(typed(&[]).is_err() && typed(&["SELECT 4", "--sql", "SELECT 4"]).is_err());
     }
 
     #[test]

@@ -2,10 +2,22 @@
 
 use clap::Args;
 
+use super::data::CallArgs;
+
 /// What `m4 status` takes.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
+#[command(after_help = "Examples:
+  m4 status
+  m4 status --all
+  m4 status --dataset mimic-iv-demo --json")]
 pub struct StatusArgs {
-    /// Print JSON
+    /// Show rows, rejected rows, release and note index of every dataset too
     #[arg(long)]
-    pub json: bool,
+    pub all: bool,
+    /// Show that of this dataset alone
+    #[arg(long, value_name = "NAME")]
+    pub dataset: Option<String>,
+    /// How it is asked.
+    #[command(flatten)]
+    pub call: CallArgs,
 }

@@ -35,6 +35,9 @@ fn help_texts() {
     insta::assert_snapshot!("help_backend", help(&["backend"]));
     insta::assert_snapshot!("help_config", help(&["config"]));
     insta::assert_snapshot!("help_config_claude", help(&["config", "claude"]));
+    insta::assert_snapshot!("help_capabilities", help(&["capabilities"]));
+    insta::assert_snapshot!("help_define_dataset", help(&["define-dataset"]));
+    insta::assert_snapshot!("help_describe_table", help(&["describe-table"]));
     insta::assert_snapshot!("help_doctor", help(&["doctor"]));
     insta::assert_snapshot!("help_download", help(&["download"]));
     insta::assert_snapshot!("help_init", help(&["init"]));
@@ -42,9 +45,12 @@ fn help_texts() {
     insta::assert_snapshot!("help_keys_create", help(&["keys", "create"]));
     insta::assert_snapshot!("help_keys_list", help(&["keys", "list"]));
     insta::assert_snapshot!("help_keys_revoke", help(&["keys", "revoke"]));
+    insta::assert_snapshot!("help_list_datasets", help(&["list-datasets"]));
     insta::assert_snapshot!("help_logout", help(&["logout"]));
     insta::assert_snapshot!("help_login", help(&["login"]));
     insta::assert_snapshot!("help_query", help(&["query"]));
+    insta::assert_snapshot!("help_remove_dataset", help(&["remove-dataset"]));
+    insta::assert_snapshot!("help_schema", help(&["schema"]));
     insta::assert_snapshot!("help_serve", help(&["serve"]));
     insta::assert_snapshot!("help_status", help(&["status"]));
     insta::assert_snapshot!("help_token", help(&["token"]));
@@ -76,6 +82,18 @@ fn the_commands_of_the_seeds_are_understood() {
         "login --issuer https://i --client-id c --scope a --profile work --no-browser",
         "login --mcp https://m.example/mcp --timeout 90 --json",
         "status --json",
+        "status --all --paths --no-interactive --backend duckdb --dataset mimic-iv-demo",
+        "list-datasets --json --dataset mimic-iv-demo --backend duckdb --no-interactive --paths",
+        "schema --dataset mimic-iv-demo --backend duckdb --json --no-interactive",
+        "describe-table mimiciv_hosp.admissions --sample --dataset mimic-iv-demo --no-interactive",
+        "describe-table t --no-sample --json",
+        "capabilities --json",
+        "doctor --json --paths",
+        "query --sql SELECT --backend duckdb --no-interactive",
+        "define-dataset mine --src dir --title Mine --dry-run --force --json --paths",
+        "define-dataset mine --src dir --summary Mine",
+        "remove-dataset mine --keep-definition --dry-run --json --paths",
+        "backend duckdb --json",
     ] {
         Cli::try_parse_from(std::iter::once("m4").chain(line.split(' '))).unwrap();
     }

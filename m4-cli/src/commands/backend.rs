@@ -3,6 +3,8 @@
 use mcp_server::config::backend::is_project_id;
 use mcp_server::config::{AuthSetting, BackendKind, Config, ConfigFile, Flags, setting};
 use mcp_server::env::Environment;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::Outcome;
 use crate::args::BackendArgs;
@@ -29,14 +31,21 @@ fn show(env: &Environment, printer: &Printer) -> Outcome {
     {
         return Err(Failure::mendable(problem.to_string(), problem.hint.clone().unwrap_or_default()));
     }
-    printer.data(config.backend.kind)?;
-    if let Some(project) = &config.backend.project_id {
-        printer.note(format_args!("project: {project}"));
-    }
-    for shown in config.shown().iter().filter(|shown| shown.setting.key == setting::BACKEND.key) {
-        printer.note(format_args!("from: {}", shown.origin));
-    }
-    Ok(())
+    let shown = config.shown().iter().find(|shown| shown.setting.key == setting::BACKEND.key);
+    let report = Report {
+        backend: config.backend.kind.name(),
+        project_id: config.backend.project_id.clone(),
+        from: shown.map(|shown| printer.paths().in_text(&shown.origin)).unwrap_or_default(),
+        stored: false,
+    };
+    printer.answer(&report, |printer| {
+        printer.data(report.backend)?;
+        if let Some(project) = &report.project_id {
+            printer.note(format_args!("project: {project}"));
+        }
+        printer.note(format_args!("from: {}", report.from));
+        Ok(())
+    })
 }
 
 fn choose(kind: BackendKind, project: Option<&str>, env: &Environment, printer: &Printer) -> Outcome {
@@ -62,7 +71,16 @@ fn choose(kind: BackendKind, project: Option<&str>, env: &Environment, printer: 
         changes.push((&setting::PROJECT_ID, project));
     }
     settings::store(&file.path, &changes)?;
-    printer.note(format_args!("backend {kind} stored in {}", file.path.display()));
+    let report = Report {
+        backend: kind.name(),
+        project_id: project.map(str::to_owned),
+        from: printer.paths().path(&file.path),
+        stored: true,
+    };
+    printer.answer(&report, |printer| {
+        printer.note(format_args!("backend {kind} stored in {}", file.path.display()));
+        Ok(())
+    })?;
     for (setting, value) in changes {
         let overriding = env.lookup(setting.env).filter(|(_, in_env)| Some(*in_env) != value);
         if let Some((name, _)) = overriding {
@@ -70,6 +88,20 @@ fn choose(kind: BackendKind, project: Option<&str>, env: &Environment, printer: 
         }
     }
     Ok(())
+}
+
+/// The engine that answers, or the choice that was stored.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Backend")]
+pub(super) struct Report {
+    /// `duckdb` or `bigquery`.
+    backend: &'static str,
+    /// The Google Cloud project that pays for BigQuery queries.
+    project_id: Option<String>,
+    /// The variable or file that says so.
+    from: String,
+    /// Whether it was stored now.
+    stored: bool,
 }
 
 fn is_about_backend(place: &str) -> bool {
@@ -93,7 +125,7 @@ mod tests {
         let env = Environment::from_pairs(pairs.iter().chain(more).copied());
         let (out, err) = (Kept::default(), Kept::default());
         let printer = Printer::to(out.clone(), err.clone(), false);
-        let args = BackendArgs { kind, project_id: project.map(str::to_owned) };
+        let args = BackendArgs { kind, project_id: project.map(str::to_owned), json: false };
         let outcome = run(&args, &env, &printer);
         (out.text(), err.text(), outcome)
     }

@@ -162,6 +162,12 @@ impl Printer {
         writeln!(out, "{text}").and_then(|()| out.flush()).map_err(Failure::output)
     }
 
+    /// A table of the result, to stdout; on a screen no wider than that. `--json` shows what is cut.
+    pub fn table(&self, table: &Table) -> Outcome {
+        let screen = if self.out_is_terminal { terminal_size::terminal_size() } else { None };
+        self.data(table.render_within(WIDEST_CELL, screen.map(|(width, _)| width.0)))
+    }
+
     /// JSON that is for other programs' files, to stdout, without an envelope.
     pub fn json(&self, result: &impl Serialize) -> Outcome {
         let text = serde_json::to_string_pretty(result).map_err(|error| Failure::output(error.into()))?;
@@ -236,6 +242,20 @@ pub fn usage(error: &clap::Error, asked: &Asked) -> Exit {
     }
     Exit::Usage
 }
+
+/// A number of bytes as people say it.
+pub fn size(bytes: u64) -> String {
+    let unit = UNITS.iter().rev().find(|(_, unit)| bytes >= *unit);
+    unit.map_or_else(
+        || format!("{bytes} bytes"),
+        |(name, unit)| format!("{}.{} {name}", bytes / unit, bytes % unit * 10 / unit),
+    )
+}
+
+const UNITS: [(&str, u64); 3] = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
+
+/// Characters of a table's cell that are shown.
+const WIDEST_CELL: usize = 120;
 
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 
@@ -313,6 +333,12 @@ mod tests {
         assert_eq!(failure.exit(), Exit::Success);
         assert_eq!(err.text(), "");
         Printer::to(io::sink(), Gone, false).warning("nobody hears this");
+    }
+
+    #[test]
+    fn a_size_is_told_in_the_largest_unit_it_has() {
+        let told = [0, 1023, 1536, 10 << 20, (3 << 30) + (1 << 29)].map(size);
+        assert_eq!(told, ["0 bytes", "1023 bytes", "1.5 KiB", "10.0 MiB", "3.5 GiB"]);
     }
 
     #[test]

@@ -37,6 +37,11 @@ impl Table {
     /// The table as lines. Control characters are shown as escapes, so that data cannot steer the terminal; a cell longer
     /// than `widest` characters is cut, and says so with `…`.
     pub fn render(&self, widest: usize) -> String {
+        self.render_within(widest, None)
+    }
+
+    /// The same, in a screen of so many columns: cells are broken over several lines where they would not fit.
+    pub fn render_within(&self, widest: usize, screen: Option<u16>) -> String {
         let mut table = comfy_table::Table::new();
         table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Disabled);
         table.set_header(self.columns.iter().map(|column| cut(&column.name, widest)));
@@ -51,7 +56,16 @@ impl Table {
                 drawn.set_cell_alignment(CellAlignment::Right);
             }
         }
-        table.to_string()
+        let text = table.to_string();
+        match screen {
+            Some(width)
+                if text.lines().next().is_some_and(|line| line.chars().count() > usize::from(width)) =>
+            {
+                table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+                table.to_string()
+            }
+            _ => text,
+        }
     }
 }
 
@@ -98,6 +112,18 @@ mod tests {
         │          7 ┆ NULL   │
         └────────────┴────────┘
         ");
+    }
+
+    #[test]
+    fn a_table_wider_than_the_screen_is_broken_and_no_other() {
+        let mut table = Table::new(vec![column("name", false), column("description", false)]);
+        table.push(vec![Some("a".into()), Some("words ".repeat(20))]);
+        let widths = |screen| {
+            let text = table.render_within(200, screen);
+            text.lines().map(|line| line.chars().count()).max().unwrap()
+        };
+        assert!(widths(None) > 100 && widths(Some(60)) <= 60);
+        assert_eq!(widths(Some(500)), widths(None));
     }
 
     #[test]

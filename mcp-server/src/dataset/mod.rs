@@ -5,8 +5,10 @@ use std::path::PathBuf;
 mod custom;
 mod declared;
 mod definition;
+pub mod infer;
 mod name;
 mod registry;
+pub mod remove;
 pub mod sample;
 pub mod schema;
 

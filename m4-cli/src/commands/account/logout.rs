@@ -10,6 +10,8 @@ use mcp_server::credentials::logout::{Forgotten, Revocation, forget, revoke};
 use mcp_server::credentials::store::Selection;
 use mcp_server::env::Environment;
 use mcp_server::logging;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::{Account, list, named};
 use crate::Outcome;
@@ -30,26 +32,67 @@ pub(in crate::commands) fn run(args: &LogoutArgs, env: &Environment, printer: &P
         return nothing_to_end(args, &account, &forgotten, printer);
     }
     let revocations = revoke(&forgotten.logins, WAIT_FOR_ISSUERS);
+    let mut report = Report::default();
+    let mut lines = Vec::new();
     for ((profile, session), revocation) in forgotten.logins.iter().zip(&revocations) {
         let name = named(profile, session);
         let problems = problems(session, revocation, account.now);
         let revoked = if problems.is_empty() { "; its tokens are revoked" } else { "" };
-        printer.data(format_args!("logged out of {name}{revoked}"))?;
-        for problem in problems {
-            printer.warning(format_args!("{name}: {problem}"));
+        lines.push((format!("logged out of {name}{revoked}"), problems.clone()));
+        report.ended.push(Ended {
+            profile: profile.to_string(),
+            issuer: session.issuer.as_str().to_owned(),
+            resource: session.resource.clone(),
+            revoked: problems.is_empty(),
+        });
+        if printer.answers_in_json() {
+            problems.iter().for_each(|problem| printer.warning(format_args!("{name}: {problem}")));
         }
     }
-    if forgotten.not_understood > 0 {
-        let count = forgotten.not_understood;
-        printer.data(format_args!(
-            "removed {count} more of a newer version of M4, whose tokens are not revoked"
-        ))?;
-    }
-    if forgotten.unread.is_some() {
-        printer.data("removed every stored login; their tokens are not revoked")?;
-    }
+    report.not_understood = forgotten.not_understood;
+    report.unread = forgotten.unread.is_some();
+    printer.answer(&report, |printer| {
+        for ((line, problems), (profile, session)) in lines.iter().zip(&forgotten.logins) {
+            printer.data(line)?;
+            for problem in problems {
+                printer.warning(format_args!("{}: {problem}", named(profile, session)));
+            }
+        }
+        if report.not_understood > 0 {
+            let count = report.not_understood;
+            printer.data(format_args!(
+                "removed {count} more of a newer version of M4, whose tokens are not revoked"
+            ))?;
+        }
+        if report.unread {
+            printer.data("removed every stored login; their tokens are not revoked")?;
+        }
+        Ok(())
+    })?;
     note_configured_token(&account.config, printer);
     Ok(())
+}
+
+/// What ended.
+#[derive(Default, Serialize, JsonSchema)]
+#[schemars(rename = "Logout")]
+pub(in crate::commands) struct Report {
+    /// The logins that were removed here.
+    ended: Vec<Ended>,
+    /// How many more were removed that a newer version of M4 wrote; their tokens are not revoked.
+    not_understood: usize,
+    /// Whether all were removed without being read; their tokens are not revoked.
+    unread: bool,
+}
+
+/// A login that was removed here.
+#[derive(Serialize, JsonSchema)]
+struct Ended {
+    profile: String,
+    issuer: String,
+    resource: Option<String>,
+    /// Whether the issuer took its tokens back.
+    revoked: bool,
 }
 
 fn warn_of_the_store(forgotten: &Forgotten, printer: &Printer) {
@@ -73,11 +116,10 @@ fn nothing_to_end(args: &LogoutArgs, account: &Account, forgotten: &Forgotten, p
             format!("name one of these by --issuer and --resource: {}", list(others)),
         ));
     }
-    if args.all {
-        printer.data("nobody is logged in")?;
-    } else {
-        printer.data(format_args!("nobody is logged in (profile {})", account.profile))?;
-    }
+    printer.answer(&Report::default(), |printer| {
+        let whose = if args.all { String::new() } else { format!(" (profile {})", account.profile) };
+        printer.data(format_args!("nobody is logged in{whose}"))
+    })?;
     note_configured_token(&account.config, printer);
     Ok(())
 }

@@ -11,6 +11,8 @@ use mcp_server::config::api_keys::default_file;
 use mcp_server::config::{Config, Flags};
 use mcp_server::env::Environment;
 use mcp_server::gate::clock::Clock;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::Outcome;
 use crate::args::{ApiKeysArgs, ApiKeysCommand, RevokeKeyArgs};
@@ -59,15 +61,27 @@ impl KeyFile {
     }
 }
 
+/// A key that works no more.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "KeysRevoke")]
+pub(super) struct Revoked {
+    name: String,
+    /// The file it was taken out of.
+    file: String,
+}
+
 fn revoke(args: &RevokeKeyArgs, keys: &KeyFile, printer: &Printer) -> Outcome {
     match api_keys::revoke(&keys.path, &args.name) {
         Ok(key) => {
-            printer.note(format_args!(
-                "revoked {}: servers that read {} refuse it within a second",
-                key.name(),
-                keys.path.display()
-            ));
-            Ok(())
+            let revoked = Revoked { name: key.name().to_string(), file: printer.paths().path(&keys.path) };
+            printer.answer(&revoked, |printer| {
+                printer.note(format_args!(
+                    "revoked {}: servers that read {} refuse it within a second",
+                    key.name(),
+                    keys.path.display()
+                ));
+                Ok(())
+            })
         }
         Err(error @ KeyFileError::NoSuchKey(_)) => Err(Failure::Usage(Box::new(error))),
         Err(error) => Err(error.into()),
