@@ -216,7 +216,7 @@ impl Shared {
             _ => self.body(&path),
         };
         match body {
-            Some(body) => self.send(stream, path, fields, &body, fault.as_ref()),
+            Some(body) => self.send(stream, &path, fields, &body, fault.as_ref()),
             None => {
                 let _ = answer(stream, 404, &[], b"not here");
                 self.note(&path, fields, 404, 0);
@@ -245,7 +245,7 @@ impl Shared {
     fn send(
         &self,
         mut stream: &TcpStream,
-        path: String,
+        path: &str,
         fields: BTreeMap<String, String>,
         body: &[u8],
         fault: Option<&Fault>,
@@ -261,7 +261,7 @@ impl Shared {
         let is_partial = start > 0;
         if start >= body.len() && is_partial {
             let _ = answer(stream, 416, &[("content-range", format!("bytes */{}", body.len()))], b"");
-            return self.note(&path, fields, 416, 0);
+            return self.note(path, fields, 416, 0);
         }
         if matches!(fault, Some(Fault::OtherRange)) {
             start = start.saturating_sub(1);
@@ -278,17 +278,17 @@ impl Shared {
         if is_partial {
             let _ = write!(head, "content-range: bytes {start}-{}/{}\r\n", body.len() - 1, body.len());
         }
-        let (Some(Fault::Drop(most) | Fault::Hold(most)), held) =
+        let (Some(Fault::Drop(most) | Fault::Hold(most)), stays_open) =
             (fault, matches!(fault, Some(Fault::Hold(_))))
         else {
-            self.note(&path, fields, status, rest.len());
+            self.note(path, fields, status, rest.len());
             let _ = stream.write_all(format!("{head}\r\n").as_bytes()).and_then(|()| stream.write_all(rest));
             return;
         };
         let rest = &rest[..rest.len().min(*most)];
-        self.note(&path, fields, status, rest.len());
+        self.note(path, fields, status, rest.len());
         let _ = stream.write_all(format!("{head}\r\n").as_bytes()).and_then(|()| stream.write_all(rest));
-        if held {
+        if stays_open {
             // Until the client goes away, or the test is over.
             let _ = stream.set_read_timeout(Some(Duration::from_mins(2)));
             let _ = stream.read(&mut [0]);
