@@ -93,17 +93,11 @@ fn init_of_what_cannot_be_set_up_says_what_can() {
         "known datasets: ",
     );
     fails(&sandbox, &["init", "../../etc"], "", "");
-    fails(&sandbox, &["init", "eicu"], "eicu cannot be set up by this version", "m4 init mimic-iv-sample");
-    fails(
-        &sandbox,
-        &["init", "mimic-iv-demo"],
-        "mimic-iv-demo is loaded from its published files",
-        "m4 init mimic-iv-demo --src DIR",
-    );
+    fails(&sandbox, &["init", "eicu"], "there are no files of eicu yet", "m4 init eicu --download");
     fails(
         &sandbox,
         &["init", "mimic-iv-sample", "--src", "."],
-        "mimic-iv-sample is generated",
+        "mimic-iv-sample is generated: there is nothing to read",
         "m4 init mimic-iv-sample",
     );
     fails(&sandbox, &["init", "mimic-iv-demo", "--src", "no/such/dir"], "", "");
