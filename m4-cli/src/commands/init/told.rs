@@ -102,6 +102,23 @@ impl<'a> Told<'a> {
                 });
                 self.progress("load", fields);
             }
+            Progress::Reused { table, rows, rejected, bytes } => {
+                self.end(table, &format!("  {table}: {rows} rows, kept from the run before"));
+                let fields = json!({
+                    "state": "reused", "table": table, "done": bytes, "total": bytes, "rows": rows,
+                    "rejected": rejected,
+                });
+                self.progress("load", fields);
+            }
+            Progress::Indexing { table, notes, of } => {
+                if let Some(task) = &self.task {
+                    task.doing(format!("indexing the notes of {table}"));
+                }
+                self.progress(
+                    "index",
+                    json!({ "state": "running", "table": table, "done": notes, "total": of }),
+                );
+            }
             Progress::Publishing => {
                 if let Some(task) = &self.task {
                     task.doing("writing the database");
