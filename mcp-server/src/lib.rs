@@ -11,6 +11,7 @@ mod client_auth;
 pub mod config;
 pub mod credentials;
 pub mod dataset;
+pub mod download;
 pub mod env;
 pub mod error;
 pub mod gate;

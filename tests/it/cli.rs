@@ -98,7 +98,7 @@ fn init_of_what_cannot_be_set_up_says_what_can() {
         &sandbox,
         &["init", "mimic-iv-demo"],
         "mimic-iv-demo is loaded from its published files",
-        "m4 init mimic-iv-demo --src DIR",
+        "m4 init mimic-iv-demo",
     );
     fails(
         &sandbox,

@@ -9,6 +9,7 @@ pub mod cli;
 pub mod client;
 pub mod demo;
 pub mod dpop;
+pub mod file_server;
 pub mod http;
 pub mod issuer;
 pub mod load;

@@ -7,6 +7,7 @@ mod config;
 mod data;
 mod dataset;
 mod doctor;
+mod download;
 mod init;
 mod keys;
 mod login;
@@ -25,7 +26,8 @@ pub use self::data::{
 };
 pub use self::dataset::{DefineDatasetArgs, RemoveDatasetArgs};
 pub use self::doctor::DoctorArgs;
-pub use self::init::InitArgs;
+pub use self::download::DownloadArgs;
+pub use self::init::{EventFormat, FetchArgs, InitArgs, TellArgs};
 pub use self::keys::{ApiKeysArgs, ApiKeysCommand, CreateKeyArgs, ListKeysArgs, RevokeKeyArgs};
 pub use self::login::LoginArgs;
 pub use self::query::QueryArgs;
@@ -92,8 +94,10 @@ pub enum Command {
     DescribeTable(DescribeTableArgs),
     /// Say what is wrong with this set-up, and what mends it
     Doctor(DoctorArgs),
-    /// Set up a dataset
-    Init(InitArgs),
+    /// Download a dataset's files without setting it up
+    Download(DownloadArgs),
+    /// Set up a dataset: from its files, downloaded where they are open to everybody
+    Init(Box<InitArgs>),
     /// Make, list and revoke API keys
     Keys(ApiKeysArgs),
     /// List the datasets, and which of them are set up

@@ -39,6 +39,7 @@ fn help_texts() {
     insta::assert_snapshot!("help_define_dataset", help(&["define-dataset"]));
     insta::assert_snapshot!("help_describe_table", help(&["describe-table"]));
     insta::assert_snapshot!("help_doctor", help(&["doctor"]));
+    insta::assert_snapshot!("help_download", help(&["download"]));
     insta::assert_snapshot!("help_init", help(&["init"]));
     insta::assert_snapshot!("help_keys", help(&["keys"]));
     insta::assert_snapshot!("help_keys_create", help(&["keys", "create"]));

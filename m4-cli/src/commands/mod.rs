@@ -10,6 +10,7 @@ mod config;
 mod config_show;
 mod define_dataset;
 mod doctor;
+mod download;
 mod init;
 mod inventory;
 mod keys;
@@ -37,6 +38,7 @@ pub fn run(command: &Command, env: &Environment, printer: &Printer) -> Outcome {
         Command::DefineDataset(args) => define_dataset::run(args, env, printer),
         Command::DescribeTable(args) => tables::describe(args, env, printer),
         Command::Doctor(_) => doctor::run(env, printer),
+        Command::Download(args) => download::run(args, env, printer),
         Command::Init(args) => init::run(args, env, printer),
         Command::Keys(args) => keys::run(args, env, printer),
         Command::ListDatasets(args) => list_datasets::run(args, env, printer),

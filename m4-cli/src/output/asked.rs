@@ -9,8 +9,10 @@ use clap::{ArgMatches, Command};
 pub struct Asked {
     /// The command in words: `auth check`; empty where none was typed.
     pub command: String,
-    /// Whether the answer is to be JSON.
+    /// Whether the answer is to be JSON, which it is where it is an event.
     pub json: bool,
+    /// Whether it is to be the last of several events.
+    pub events: bool,
 }
 
 impl Asked {
@@ -21,8 +23,9 @@ impl Asked {
             words.push(word);
             innermost = inner;
         }
-        let json = matches!(innermost.try_get_one::<bool>(JSON), Ok(Some(true)));
-        Self { command: words.join(" "), json }
+        let events = matches!(innermost.try_contains_id(EVENTS), Ok(true));
+        let json = events || matches!(innermost.try_get_one::<bool>(JSON), Ok(Some(true)));
+        Self { command: words.join(" "), json, events }
     }
 
     /// Reads it off a command line that makes no sense otherwise.
@@ -38,11 +41,12 @@ impl Asked {
             json |= word == "--json";
         }
         let answers = innermost.get_arguments().any(|argument| argument.get_id() == JSON);
-        Self { command: words.join(" "), json: json && answers }
+        Self { command: words.join(" "), json: json && answers, events: false }
     }
 }
 
 const JSON: &str = "json";
+const EVENTS: &str = "events";
 
 #[cfg(test)]
 mod tests {
@@ -58,16 +62,27 @@ mod tests {
     #[test]
     fn the_command_is_named_by_its_words() {
         let of = |text| Asked::of(&Cli::command().try_get_matches_from(line(text)).unwrap());
-        assert_eq!(of("auth check --json t"), Asked { command: "auth check".to_owned(), json: true });
-        assert_eq!(of("auth check t"), Asked { command: "auth check".to_owned(), json: false });
-        assert_eq!(of("-q status --json"), Asked { command: "status".to_owned(), json: true });
+        assert_eq!(
+            of("auth check --json t"),
+            Asked { command: "auth check".to_owned(), json: true, events: false }
+        );
+        assert_eq!(
+            of("auth check t"),
+            Asked { command: "auth check".to_owned(), json: false, events: false }
+        );
+        assert_eq!(of("-q status --json"), Asked { command: "status".to_owned(), json: true, events: false });
         assert_eq!(of("logout --all").command, "logout");
+        let events = of("init mimic-iv-demo --events ndjson");
+        assert!(events.events && events.json, "{events:?}");
     }
 
     #[test]
     fn a_line_that_makes_no_sense_still_says_who_is_to_answer_and_how() {
         let guessed = |text| Asked::guessed(&Cli::command(), &line(text));
-        assert_eq!(guessed("query --json --nope"), Asked { command: "query".to_owned(), json: true });
+        assert_eq!(
+            guessed("query --json --nope"),
+            Asked { command: "query".to_owned(), json: true, events: false }
+        );
         assert_eq!(guessed("auth check --tool x --json").command, "auth check");
         assert!(!guessed("query -- --json").json);
         assert!(!guessed("nope --json").json && !guessed("serve --json").json && !guessed("").json);

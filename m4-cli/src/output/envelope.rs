@@ -128,7 +128,7 @@ mod tests {
         let unknown = refused(&["m4", "status", "--jsn"]);
         assert!(unknown.message.starts_with("unexpected argument '--jsn'"), "{unknown:?}");
         assert!(unknown.hint.unwrap().contains("--json"));
-        assert!(refused(&["m4", "init", "--force"]).message.contains("<NAME>"));
+        assert!(refused(&["m4", "download"]).message.contains("<NAME>"));
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod asked;
 pub mod color;
 pub mod envelope;
 mod error;
+mod events;
 mod paths;
 mod progress;
 mod table;
@@ -18,9 +19,12 @@ use anstyle::{AnsiColor, Style};
 use mcp_server::env::Environment;
 use mcp_server::error::Explain;
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 pub use self::asked::Asked;
 use self::envelope::{Envelope, ErrorBody};
+pub use self::events::Event;
+use self::events::Events;
 pub use self::paths::Paths;
 pub use self::progress::Task;
 pub use self::table::{Cell, Column, Table, visible};
@@ -42,6 +46,8 @@ pub struct Printer {
     paths: Arc<Paths>,
     /// The answer as far as it is known, where it is to be JSON.
     envelope: Option<Arc<Mutex<Envelope>>>,
+    /// Where it is to be events, the envelope being in the last.
+    events: Option<Arc<Mutex<Events>>>,
 }
 
 type Stream = Arc<Mutex<Box<dyn Write + Send>>>;
@@ -55,6 +61,7 @@ impl Printer {
         let mut printer = Self::to(out, err, global.quiet);
         printer.paths = Arc::new(if global.paths { Paths::Shown } else { Paths::hidden_for(env) });
         printer.envelope = asked.json.then(|| Arc::new(Mutex::new(Envelope::new(&*asked.command))));
+        printer.events = asked.events.then(|| Arc::new(Mutex::new(Events::new(&asked.command))));
         printer.out_is_terminal = io::stdout().is_terminal();
         printer.err_is_terminal = io::stderr().is_terminal();
         printer
@@ -70,6 +77,7 @@ impl Printer {
             quiet,
             paths: Arc::new(Paths::hidden([])),
             envelope: None,
+            events: None,
         }
     }
 
@@ -114,7 +122,28 @@ impl Printer {
             Some(error) => envelope.failed(ErrorBody::of(error, &self.paths)),
             None => envelope,
         };
+        if self.events.is_some() {
+            let event = if envelope.ok { Event::OperationCompleted } else { Event::OperationFailed };
+            let mut fields = Map::new();
+            if let Some(error) = &envelope.error {
+                fields.insert("error".into(), json(error)?);
+            }
+            fields.insert("result".into(), json(&envelope)?);
+            return self.event(event, fields);
+        }
         self.data(envelope.to_text().map_err(|error| Failure::output(error.into()))?)
+    }
+
+    /// An event, to stdout, where events were asked for.
+    pub fn event(&self, event: Event, fields: Map<String, Value>) -> Outcome {
+        let Some(events) = &self.events else { return Ok(()) };
+        let line = events.lock().unwrap_or_else(PoisonError::into_inner).line(event, &fields);
+        self.data(line.map_err(|error| Failure::output(error.into()))?)
+    }
+
+    /// Whether events were asked for.
+    pub const fn tells_events(&self) -> bool {
+        self.events.is_some()
     }
 
     /// How paths may be shown.
@@ -184,7 +213,7 @@ impl Printer {
     }
 
     const fn draws(&self) -> bool {
-        self.err_is_terminal && !self.quiet
+        self.err_is_terminal && !self.quiet && self.events.is_none()
     }
 
     fn say(&self, text: fmt::Arguments<'_>) {
@@ -192,6 +221,10 @@ impl Printer {
         // There is nowhere left to say that stderr is gone.
         let _ = writeln!(err, "{text}").and_then(|()| err.flush());
     }
+}
+
+fn json(value: &impl Serialize) -> Result<Value, Failure> {
+    serde_json::to_value(value).map_err(|error| Failure::output(error.into()))
 }
 
 /// Prints what clap has to say: help and version to stdout, usage errors to stderr, or to stdout where JSON was asked for.
@@ -257,6 +290,12 @@ impl Printer {
         Self { envelope: Some(Arc::new(Mutex::new(Envelope::new(command)))), ..self }
     }
 
+    /// The same, in events.
+    pub(crate) fn in_events(self, command: &str) -> Self {
+        let events = Some(Arc::new(Mutex::new(Events::new(command))));
+        Self { events, ..self.in_json(command) }
+    }
+
     /// The same, that shows paths.
     pub(crate) fn showing_paths(self) -> Self {
         Self { paths: Arc::new(Paths::Shown), ..self }
@@ -311,6 +350,25 @@ mod tests {
         printer.warning("careful");
         assert_eq!(out.text(), "result\n");
         assert_eq!(err.text(), "note\nwarning: careful\n");
+    }
+
+    #[test]
+    fn where_events_are_asked_for_stdout_holds_nothing_else_and_the_last_has_the_envelope() {
+        let (out, err) = (Kept::default(), Kept::default());
+        let printer = Printer::to(out.clone(), err.clone(), false).in_events("init");
+        printer.event(Event::OperationStarted, Map::new()).unwrap();
+        printer.warning("careful");
+        printer.answer(&7, |printer| printer.data("never printed")).unwrap();
+        assert_eq!(printer.finish(&Ok(())), Exit::Success);
+        let text = out.text();
+        let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let [first, last] = lines.as_slice() else { panic!("{text}") };
+        assert_eq!(
+            (&first["event"], &last["event"]),
+            (&"operation_started".into(), &"operation_completed".into())
+        );
+        assert_eq!((&last["result"]["data"], &last["result"]["warnings"][0]), (&7.into(), &"careful".into()));
+        assert_eq!(err.text(), "");
     }
 
     #[test]

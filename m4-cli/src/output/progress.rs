@@ -1,90 +1,129 @@
-//! Telling about work that takes a while: a bar on a terminal, plain lines elsewhere.
+//! Telling about work that takes a while: a bar for all of it and one for each piece in work on a terminal, plain lines
+//! elsewhere.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Printer;
 
-/// Work that is being told about. Dropping it without [`Task::finish`] takes the bar away and says nothing.
+/// Work that is being told about. Dropping it without [`Task::finish`] takes the bars away and says nothing.
 pub struct Task {
     printer: Printer,
     label: String,
-    bar: Option<ProgressBar>,
+    bars: Option<Bars>,
+}
+
+struct Bars {
+    all: MultiProgress,
+    whole: ProgressBar,
+    pieces: RefCell<BTreeMap<String, ProgressBar>>,
 }
 
 impl Task {
-    pub(super) fn start(printer: &Printer, label: String, total: Option<u64>) -> Self {
-        let bar = printer.draws().then(|| bar(&label, total));
-        if bar.is_none() {
+    pub(super) fn start(printer: &Printer, label: String, pieces: Option<u64>) -> Self {
+        let bars = printer.draws().then(|| Bars::new(&label, pieces));
+        if bars.is_none() {
             printer.note(format_args!("{label} …"));
         }
-        Self { printer: printer.clone(), label, bar }
+        Self { printer: printer.clone(), label, bars }
     }
 
-    /// Sets how many steps there are, once that is known.
-    pub fn set_total(&self, total: u64) {
-        if let Some(bar) = &self.bar {
-            bar.set_style(style(true));
+    /// Sets how many pieces there are, once that is known.
+    pub fn set_pieces(&self, pieces: u64) {
+        if let Some(bars) = &self.bars {
+            bars.whole.set_style(style(WHOLE));
+            bars.whole.set_length(pieces);
+        }
+    }
+
+    /// Says how many bytes of a piece are done, of how many where that is known. Only bars show it.
+    pub fn advance(&self, piece: &str, done: u64, total: Option<u64>) {
+        let Some(bars) = &self.bars else { return };
+        let mut pieces = bars.pieces.borrow_mut();
+        let bar = pieces.entry(piece.to_owned()).or_insert_with(|| {
+            let bar = bars.all.add(ProgressBar::no_length());
+            bar.set_prefix(piece.to_owned());
+            bar.set_style(style(UNMEASURED));
+            bar.enable_steady_tick(TICK);
+            bar
+        });
+        if let (Some(total), None) = (total, bar.length()) {
+            bar.set_style(style(PIECE));
             bar.set_length(total);
         }
+        bar.set_position(done);
     }
 
-    /// Sets how many steps are done. Only a bar shows it.
-    pub fn set_done(&self, done: u64) {
-        if let Some(bar) = &self.bar {
-            bar.set_position(done);
+    /// Ends a piece; the line says what came of it.
+    pub fn end(&self, piece: &str, line: impl AsRef<str>) {
+        if let Some(bars) = &self.bars {
+            if let Some(bar) = bars.pieces.borrow_mut().remove(piece) {
+                bar.finish_and_clear();
+                bars.all.remove(&bar);
+            }
+            bars.whole.inc(1);
         }
+        self.report(line);
     }
 
-    /// Says what is being done now; a bar shows it beside itself, and nothing else does.
+    /// Says what is being done now with the whole; a bar shows it beside itself, and nothing else does.
     pub fn doing(&self, what: impl Into<String>) {
-        if let Some(bar) = &self.bar {
-            bar.set_message(what.into());
+        if let Some(bars) = &self.bars {
+            bars.whole.set_message(what.into());
         }
     }
 
     /// Reports a step that is worth a line of its own.
     pub fn report(&self, line: impl AsRef<str>) {
         let say = || self.printer.note(line.as_ref());
-        match &self.bar {
-            Some(bar) => bar.suspend(say),
+        match &self.bars {
+            Some(bars) => bars.all.suspend(say),
             None => say(),
         }
     }
 
     /// Ends the work with a line that says what came of it.
     pub fn finish(mut self, result: impl AsRef<str>) {
-        if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
-        }
+        drop(self.bars.take());
         self.printer.note(format_args!("{}: {}", self.label, result.as_ref()));
     }
 }
 
-impl Drop for Task {
-    fn drop(&mut self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
+impl Bars {
+    fn new(label: &str, pieces: Option<u64>) -> Self {
+        let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
+        let whole = all.add(ProgressBar::no_length());
+        whole.set_prefix(label.to_owned());
+        whole.set_style(style(if pieces.is_some() { WHOLE } else { UNMEASURED }));
+        if let Some(pieces) = pieces {
+            whole.set_length(pieces);
         }
+        whole.enable_steady_tick(TICK);
+        Self { all, whole, pieces: RefCell::default() }
     }
 }
 
-fn bar(label: &str, total: Option<u64>) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr());
-    bar.set_style(style(total.is_some()));
-    bar.set_prefix(label.to_owned());
-    bar.enable_steady_tick(TICK);
-    bar
+impl Drop for Bars {
+    fn drop(&mut self) {
+        for bar in self.pieces.borrow().values() {
+            bar.finish_and_clear();
+        }
+        self.whole.finish_and_clear();
+        // Nobody is left to tell when the terminal is gone.
+        let _ = self.all.clear();
+    }
 }
 
-fn style(has_total: bool) -> ProgressStyle {
-    let template = if has_total { WITH_TOTAL } else { WITHOUT_TOTAL };
+fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
-const WITH_TOTAL: &str = "{prefix} [{bar:30}] {percent}% {eta} {wide_msg}";
-const WITHOUT_TOTAL: &str = "{spinner} {prefix} {elapsed} {wide_msg}";
+const WHOLE: &str = "{prefix} [{bar:30}] {pos}/{len} {elapsed} {wide_msg}";
+const PIECE: &str = "  {prefix:32} [{bar:20}] {bytes}/{total_bytes} {eta}";
+const UNMEASURED: &str = "{spinner} {prefix} {bytes} {elapsed} {wide_msg}";
 const TICK: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
@@ -97,9 +136,9 @@ mod tests {
         let err = Kept::default();
         let printer = Printer::to(std::io::sink(), err.clone(), false);
         let task = printer.task("loading mimic-iv-demo", Some(2));
-        task.set_done(1);
+        task.advance("hosp/patients", 1, Some(2));
         task.doing("hosp/patients");
-        task.report("hosp/patients: 100 rows");
+        task.end("hosp/patients", "hosp/patients: 100 rows");
         task.finish("100 rows in 1 table");
         assert_eq!(
             err.text(),
@@ -108,8 +147,27 @@ mod tests {
     }
 
     #[test]
-    fn both_templates_are_valid() {
-        assert!(ProgressStyle::with_template(WITH_TOTAL).is_ok());
-        assert!(ProgressStyle::with_template(WITHOUT_TOTAL).is_ok());
+    fn pieces_come_and_go_and_the_whole_counts_them() {
+        let bars = Bars::new("x", None);
+        bars.all.set_draw_target(ProgressDrawTarget::hidden());
+        let printer = Printer::to(std::io::sink(), Kept::default(), true);
+        let task = Task { printer, label: "x".into(), bars: Some(bars) };
+        task.set_pieces(2);
+        task.advance("a", 5, None);
+        task.advance("a", 6, Some(10));
+        task.advance("b", 1, Some(2));
+        let bars = task.bars.as_ref().unwrap();
+        assert_eq!(bars.pieces.borrow()["a"].length(), Some(10));
+        task.end("a", "done");
+        task.end("never begun", "kept");
+        assert_eq!((bars.whole.position(), bars.whole.length()), (2, Some(2)));
+        assert_eq!(bars.pieces.borrow().len(), 1);
+    }
+
+    #[test]
+    fn every_template_is_valid() {
+        for template in [WHOLE, PIECE, UNMEASURED] {
+            assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
+        }
     }
 }

@@ -142,8 +142,10 @@ impl Explain for ResolveError {
         Some(match self {
             Self::Invalid(invalid) => return invalid.hint(),
             Self::Unknown { choices, .. } => format!("known datasets: {}", Listed(choices)),
-            Self::NotSetUp { name, setup: Setup::Generated } => format!("run: m4 init {name}"),
-            Self::NotSetUp { name, setup: Setup::Directory } => format!("run: m4 init {name} --src DIR"),
+            // It says which files, or which login, it needs beyond that.
+            Self::NotSetUp { name, setup: Setup::Generated | Setup::Directory } => {
+                format!("run: m4 init {name}")
+            }
             Self::NotSetUp { setup: Setup::Unsupported, .. } => WORKS_TODAY.to_owned(),
             Self::NoneSetUp => "run: m4 init mimic-iv-sample".to_owned(),
             Self::Ambiguous { .. } => "say which with the parameter dataset (or --dataset)".to_owned(),
@@ -245,8 +247,8 @@ mod tests {
         let registry = Registry::open(Path::new("/nonexistent/m4"));
         let hint = |name| registry.resolve(Some(name)).unwrap_err().hint().unwrap();
         assert_eq!(hint("mimic-iv-sample"), "run: m4 init mimic-iv-sample");
-        assert_eq!(hint("mimic-iv-demo"), "run: m4 init mimic-iv-demo --src DIR");
-        assert_eq!(hint("eicu"), "run: m4 init eicu --src DIR");
+        assert_eq!(hint("mimic-iv-demo"), "run: m4 init mimic-iv-demo");
+        assert_eq!(hint("eicu"), "run: m4 init eicu");
     }
 
     #[test]

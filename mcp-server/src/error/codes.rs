@@ -22,6 +22,14 @@ pub const ALL: &[(&str, &str)] = &[
     (BAD_SOURCE, "the files of a dataset cannot be used"),
     (DISK_FULL, "the disk has no space left"),
     (DATABASE_UNREADABLE, "the database is damaged, in use by a writer, or of a newer version"),
+    // Downloads.
+    (MISSING_CREDENTIALS, "a download needs a PhysioNet login, and none that can be used was given"),
+    (PHYSIONET_AUTH_FAILED, "the server does not accept the PhysioNet login"),
+    (PHYSIONET_ACCESS_FORBIDDEN, "the login is good, and its agreement for this dataset is missing"),
+    (PHYSIONET_URL_REQUIRED, "a PhysioNet login would have gone to another server"),
+    (RAW_FILES_MISSING, "the dataset's files are not here, or not all of them"),
+    (DOWNLOAD_FAILED, "the server, or the network, did not give a file"),
+    (WRONG_CHECKSUM, "a file is not the one that was published"),
     // Queries.
     (BACKEND_UNAVAILABLE, "the configured backend cannot answer in this version"),
     (REFUSED_BY_POLICY, "the SQL policy does not let the statement through"),
@@ -107,6 +115,20 @@ pub const BAD_SOURCE: &str = "bad_source";
 pub const DISK_FULL: &str = "disk_full";
 /// The database is damaged, in use by a writer, or of a newer version.
 pub const DATABASE_UNREADABLE: &str = "database_unreadable";
+/// A download needs a login, and none that can be used was given.
+pub const MISSING_CREDENTIALS: &str = "missing_credentials";
+/// The server does not accept the login.
+pub const PHYSIONET_AUTH_FAILED: &str = "physionet_auth_failed";
+/// The login's agreement for this dataset is missing.
+pub const PHYSIONET_ACCESS_FORBIDDEN: &str = "physionet_access_forbidden";
+/// The login would have gone to another server.
+pub const PHYSIONET_URL_REQUIRED: &str = "physionet_url_required";
+/// The dataset's files are not here, or not all of them.
+pub const RAW_FILES_MISSING: &str = "raw_files_missing";
+/// The server, or the network, did not give a file.
+pub const DOWNLOAD_FAILED: &str = "download_failed";
+/// A file is not the one that was published.
+pub const WRONG_CHECKSUM: &str = "wrong_checksum";
 /// The configured backend cannot answer.
 pub const BACKEND_UNAVAILABLE: &str = "backend_unavailable";
 /// The SQL policy does not let the statement through.

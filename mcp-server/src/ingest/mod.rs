@@ -34,7 +34,7 @@ mod table;
 mod tests;
 
 pub use error::IngestError;
-pub use init::{InitError, init};
+pub use init::{InitError, Source, check, init};
 pub use meta::META_SCHEMA;
 pub use report::{Progress, Reject, Report, SHOWN, TableReport};
 

@@ -6,11 +6,13 @@ use duckdb::{AccessMode, Config, Connection};
 use tempfile::TempDir;
 
 use crate::dataset::Registry;
-use crate::ingest::{self, Report};
+use crate::ingest::{self, Report, Source};
 
 fn sample() -> (TempDir, Report, Connection) {
     let home = tempfile::tempdir().unwrap();
-    let report = ingest::init(&Registry::open(home.path()), "mimic-iv-sample", None, &mut |_| {}).unwrap();
+    let registry = Registry::open(home.path());
+    let definition = registry.find("mimic-iv-sample").unwrap();
+    let report = ingest::init(&registry, definition, &Source::Generated, &mut |_| {}).unwrap();
     let config = Config::default().access_mode(AccessMode::ReadOnly).unwrap();
     let connection = Connection::open_with_flags(&report.database, config).unwrap();
     (home, report, connection)

@@ -1,0 +1,29 @@
+//! `m4 download`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::init::{FetchArgs, TellArgs};
+
+/// What `m4 download` takes.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  m4 download mimic-iv-demo
+  m4 download eicu --physionet-credentials-file ~/.physionet --events ndjson
+
+What was downloaded stays; `m4 init NAME` finds it.")]
+pub struct DownloadArgs {
+    /// The dataset
+    #[arg(value_name = "NAME")]
+    pub dataset: String,
+    /// Where the files go in place of M4's data folder
+    #[arg(long, value_name = "DIR")]
+    pub target: Option<PathBuf>,
+    /// How to download.
+    #[command(flatten)]
+    pub fetch: FetchArgs,
+    /// How to tell about it.
+    #[command(flatten)]
+    pub tell: TellArgs,
+}
