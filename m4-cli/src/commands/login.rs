@@ -35,10 +35,12 @@ pub(super) fn run(args: &LoginArgs, env: &Environment, printer: &Printer) -> Out
         printer.warning(warning);
     }
     if let Some(name) = configured_token(&config).filter(|_| args.mcp.is_none() && !args.force) {
-        printer.note(format_args!(
-            "{name} gives the token that is used, so there is no need to log in; --force logs in all the same"
-        ));
-        return Ok(());
+        return printer.answer(&None::<Report<'_>>, |printer| {
+            printer.note(format_args!(
+                "{name} gives the token that is used, so there is no need to log in; --force logs in all the same"
+            ));
+            Ok(())
+        });
     }
     let plan = Plan::new(&config, args.mcp.as_deref())?;
     if let Some(warning) = &plan.warning {

@@ -1,6 +1,7 @@
 //! What the commands do.
 
 mod account;
+pub mod answers;
 mod ask;
 mod auth;
 mod backend;

@@ -1,7 +1,7 @@
 //! `m4 auth`: what the gate says to a token, which keys it says that with, and which logins are stored. Lets nobody in.
 
-mod check;
-mod keys;
+pub(super) mod check;
+pub(super) mod keys;
 mod meant;
 mod rules;
 

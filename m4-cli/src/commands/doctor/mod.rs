@@ -3,7 +3,7 @@
 mod api_keys;
 mod config;
 mod datasets;
-mod finding;
+pub(super) mod finding;
 mod issuer;
 mod programs;
 mod token;

@@ -1,7 +1,7 @@
 //! `m4 keys`: the API keys that a server admits beside, or instead of, access tokens.
 
-mod create;
-mod list;
+pub(super) mod create;
+pub(super) mod list;
 
 use std::path::PathBuf;
 
