@@ -52,7 +52,7 @@ impl Run {
             our_start.add(self.ours.version()?);
             their_start.add(self.peer.version()?);
         }
-        self.row("m4 --version, for comparison", &our_start, &their_start, &mut rows);
+        row("m4 --version, for comparison", &our_start, &their_start, &mut rows);
         let names = ["whole commands, ms: median (least–most)", &self.ours.name, &self.peer.name, "ratio"];
         table("Set-up", &names, &rows);
         Ok(())
@@ -71,13 +71,8 @@ impl Run {
                 }
             }
         }
-        self.row(what, &ours, &theirs, rows);
+        row(what, &ours, &theirs, rows);
         Ok((ours, theirs))
-    }
-
-    fn row(&self, what: &str, ours: &Sample, theirs: &Sample, rows: &mut Vec<Vec<String>>) {
-        let ratio = ratio(theirs.median(), ours.median());
-        rows.push(vec![what.into(), ours.shown(), theirs.shown(), format!("{ratio:.1} ×")]);
     }
 
     /// From the start of the process to the answer to `initialize`, and the memory held then.
@@ -98,7 +93,7 @@ impl Run {
             }
         }
         let mut rows = Vec::new();
-        self.row("start to the answer to initialize", &ours, &theirs, &mut rows);
+        row("start to the answer to initialize", &ours, &theirs, &mut rows);
         let names = ["ms: median (least–most)", &self.ours.name, &self.peer.name, "ratio"];
         table("Start", &names, &rows);
         report.ratio("start", ratio(theirs.median(), ours.median()), START);
@@ -200,7 +195,7 @@ impl Run {
         let mut rows = Vec::new();
         let mut ratios = Vec::new();
         for Measured { query, ours, theirs, .. } in measured {
-            self.row(&query.name, ours, theirs, &mut rows);
+            row(&query.name, ours, theirs, &mut rows);
             ratios.push(ratio(theirs.median(), ours.median()));
         }
         let whole = |side: fn(&Measured) -> &Sample| measured.iter().map(|one| side(one).median()).sum();
@@ -231,6 +226,11 @@ impl Run {
             }
         }
     }
+}
+
+fn row(what: &str, ours: &Sample, theirs: &Sample, rows: &mut Vec<Vec<String>>) {
+    let ratio = ratio(theirs.median(), ours.median());
+    rows.push(vec![what.into(), ours.shown(), theirs.shown(), format!("{ratio:.1} ×")]);
 }
 
 /// Asks both once, unmeasured, and compares; `None` when neither answers.
