@@ -61,6 +61,13 @@ impl Client {
         Ok((at.duration_since(start), answer["result"].take()))
     }
 
+    /// The names of its tools.
+    pub(in crate::bench) fn tools(&mut self) -> Outcome<Vec<String>> {
+        let (_, answer) = self.request("tools/list", &json!({}))?;
+        let tools = answer["result"]["tools"].as_array().map(Vec::as_slice).unwrap_or_default();
+        Ok(tools.iter().filter_map(|tool| tool["name"].as_str()).map(str::to_owned).collect())
+    }
+
     /// Resident memory of the server and its children, in bytes, once it has come to rest; `None` where the system does not
     /// tell.
     pub(in crate::bench) fn resident(&self) -> Option<u64> {

@@ -4,6 +4,7 @@
 
 pub(super) mod client;
 mod compare;
+mod others;
 mod queries;
 mod report;
 mod run;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::client::{Client, text};
 use super::compare;
+use super::others;
 use super::queries::{self, DEMO, NOTES, Query};
 use super::report::{Report, Verdict, cell, megabytes, table, tokens as print_tokens};
 use super::side::Side;
@@ -94,8 +95,7 @@ impl Run {
         }
         let mut rows = Vec::new();
         row("start to the answer to initialize", &ours, &theirs, &mut rows);
-        let names = ["ms: median (least–most)", &self.ours.name, &self.peer.name, "ratio"];
-        table("Start", &names, &rows);
+        table("Start", &self.columns(), &rows);
         report.ratio("start", ratio(theirs.median(), ours.median()), START);
         self.memory("memory at rest, initialised", memory, report);
         Ok(())
@@ -122,7 +122,7 @@ impl Run {
 
     /// Every query by both servers in turn: times, memory afterwards, results and tokens.
     pub(super) fn query(&self, workspace: &Workspace, report: &mut Report) -> Outcome {
-        let queries = self.askable();
+        let (queries, notes) = self.askable();
         let mut ours = Client::start(self.ours.server()?, &self.ours.log())?;
         let mut theirs = Client::start(self.peer.server()?, &self.peer.log())?;
         let mut measured = Vec::new();
@@ -147,12 +147,18 @@ impl Run {
         self.keep(&measured)?;
         self.times(&measured, report);
         self.memory("memory at rest, after the queries", [ours.resident(), theirs.resident()], report);
-        self.count(workspace, &measured, report);
+        let called = others::ask(&mut ours, &mut theirs, self.rounds, notes, report)?;
+        let mut rows = Vec::new();
+        for others::Called { name, ours, theirs, .. } in &called {
+            row(name, ours, theirs, &mut rows);
+        }
+        table("Other tools", &self.columns(), &rows);
+        self.count(workspace, &measured, &called, report);
         Ok(())
     }
 
     /// The queries whose dataset both sides have; says which are left out.
-    fn askable(&self) -> Vec<Query> {
+    fn askable(&self) -> (Vec<Query>, bool) {
         let notes = match &self.source.notes {
             None => Err(Failure::new("there are no note files", "put mimic-iv-demo-derived beside the demo")),
             Some(src) => {
@@ -161,7 +167,7 @@ impl Run {
             }
         };
         let mut queries = queries::all();
-        if let Err(failure) = notes {
+        if let Err(failure) = &notes {
             queries.retain(|query| {
                 let askable = query.dataset != NOTES;
                 if !askable {
@@ -170,7 +176,11 @@ impl Run {
                 askable
             });
         }
-        queries
+        (queries, notes.is_ok())
+    }
+
+    fn columns(&self) -> [&str; 4] {
+        ["ms: median (least–most)", &self.ours.name, &self.peer.name, "ratio"]
     }
 
     /// Writes the texts to files, for whoever wants to see what was compared and counted.
@@ -203,21 +213,38 @@ impl Run {
         let least = ratios.iter().copied().fold(f64::INFINITY, f64::min);
         let (median, all) = (median_of(ratios), ratio(theirs, ours));
         rows.push(vec!["**all**".into(), cell(ours), cell(theirs), format!("{all:.1} ×")]);
-        let names = ["ms: median (least–most)", &self.ours.name, &self.peer.name, "ratio"];
-        table(&format!("{} queries through MCP over stdio", measured.len()), &names, &rows);
+        let heading = format!("{} queries through MCP over stdio", measured.len());
+        table(&heading, &self.columns(), &rows);
         say(format_args!("the smallest ratio of a query is {least:.1}"));
         report.ratio("queries, median of the ratios", median, QUERIES);
         report.ratio("queries, all together", all, QUERIES);
     }
 
-    fn count(&self, workspace: &Workspace, measured: &[Measured], report: &mut Report) {
-        let texts: Vec<String> =
+    fn count(
+        &self,
+        workspace: &Workspace,
+        measured: &[Measured],
+        called: &[others::Called],
+        report: &mut Report,
+    ) {
+        let mut texts: Vec<String> =
             measured.iter().flat_map(|one| [one.our_text.clone(), one.their_text.clone()]).collect();
+        texts.extend(called.iter().flat_map(|call| call.texts.clone()));
         match tokens::count(workspace, &texts) {
             Ok(counts) => {
                 let pairs: Vec<_> = counts.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
                 let names: Vec<String> = measured.iter().map(|one| one.query.name.clone()).collect();
-                print_tokens(&self.peer.name, &names, &pairs, report);
+                let (pairs, others) = pairs.split_at(names.len());
+                print_tokens(&self.peer.name, &names, pairs, report);
+                let rows: Vec<Vec<String>> = called
+                    .iter()
+                    .zip(others)
+                    .map(|(call, (ours, theirs))| {
+                        vec![call.name.clone(), ours[0].to_string(), theirs[0].to_string()]
+                    })
+                    .collect();
+                let names = ["tokens of other tools, no aim", &self.ours.name, &self.peer.name];
+                table("Tokens of other tools", &names, &rows);
             }
             Err(failure) => {
                 say(format_args!("SKIPPED: tokens: {failure}; {}", failure.hint()));
