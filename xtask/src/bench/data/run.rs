@@ -11,7 +11,7 @@ use super::compare;
 use super::others;
 use super::queries::{self, DEMO, NOTES, Query};
 use super::report::{Report, Verdict, cell, megabytes, table, tokens as print_tokens};
-use super::side::Side;
+use super::side::{Side, Took};
 use super::source::Source;
 use super::stats::{Sample, median_of, ratio};
 use super::tokens;
@@ -61,18 +61,25 @@ impl Run {
 
     fn init(&self, what: &str, src: &Path, rows: &mut Vec<Vec<String>>) -> Outcome<(Sample, Sample)> {
         let (mut ours, mut theirs) = (Sample::default(), Sample::default());
+        let (mut our_processor, mut their_processor) = (Sample::default(), Sample::default());
         // The first is to have the files in the system's cache, for both.
         for run in 0..=self.runs {
             say(format_args!("{what}: run {run} of {}", self.runs));
-            for (side, sample) in [(&self.ours, &mut ours), (&self.peer, &mut theirs)] {
+            for (side, sample, processor) in
+                [(&self.ours, &mut ours, &mut our_processor), (&self.peer, &mut theirs, &mut their_processor)]
+            {
                 side.clear()?;
                 let took = side.init(DEMO, Some(src))?;
                 if run > 0 {
-                    sample.add(took);
+                    sample.add(took.elapsed);
+                    took.processor.into_iter().for_each(|took| processor.add(took));
                 }
             }
         }
         row(what, &ours, &theirs, rows);
+        if our_processor.median() > Duration::ZERO {
+            row(&format!("{what}: processor time"), &our_processor, &their_processor, rows);
+        }
         Ok((ours, theirs))
     }
 
@@ -163,7 +170,7 @@ impl Run {
             None => Err(Failure::new("there are no note files", "put mimic-iv-demo-derived beside the demo")),
             Some(src) => {
                 let both = [&self.ours, &self.peer].map(|side| side.init(NOTES, Some(src)));
-                both.into_iter().collect::<Outcome<Vec<Duration>>>()
+                both.into_iter().collect::<Outcome<Vec<Took>>>()
             }
         };
         let mut queries = queries::all();
