@@ -58,7 +58,7 @@ pub(super) fn connect(root: &Connection) -> Result<Connection, ::duckdb::Error> 
 /// Settings that a running database takes, in the order it takes them: the last one makes all of them final.
 ///
 /// The allocator's own threads give memory back to the system a second after a query; without them it is kept until the
-/// next one (`docs/performance.md`).
+/// next one.
 const LOCKS: &str = "
     SET temp_directory = '';
     SET max_temp_directory_size = '0KB';

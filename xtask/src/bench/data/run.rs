@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 
 use super::client::{Client, text};
 use super::compare;
+use super::others;
 use super::queries::{self, DEMO, NOTES, Query};
 use super::report::{Report, Verdict, cell, megabytes, table, tokens as print_tokens};
-use super::side::Side;
+use super::side::{Side, Took};
 use super::source::Source;
 use super::stats::{Sample, median_of, ratio};
 use super::tokens;
@@ -52,7 +53,7 @@ impl Run {
             our_start.add(self.ours.version()?);
             their_start.add(self.peer.version()?);
         }
-        self.row("m4 --version, for comparison", &our_start, &their_start, &mut rows);
+        row("m4 --version, for comparison", &our_start, &their_start, &mut rows);
         let names = ["whole commands, ms: median (least–most)", &self.ours.name, &self.peer.name, "ratio"];
         table("Set-up", &names, &rows);
         Ok(())
@@ -60,24 +61,26 @@ impl Run {
 
     fn init(&self, what: &str, src: &Path, rows: &mut Vec<Vec<String>>) -> Outcome<(Sample, Sample)> {
         let (mut ours, mut theirs) = (Sample::default(), Sample::default());
+        let (mut our_processor, mut their_processor) = (Sample::default(), Sample::default());
         // The first is to have the files in the system's cache, for both.
         for run in 0..=self.runs {
             say(format_args!("{what}: run {run} of {}", self.runs));
-            for (side, sample) in [(&self.ours, &mut ours), (&self.peer, &mut theirs)] {
+            for (side, sample, processor) in
+                [(&self.ours, &mut ours, &mut our_processor), (&self.peer, &mut theirs, &mut their_processor)]
+            {
                 side.clear()?;
                 let took = side.init(DEMO, Some(src))?;
                 if run > 0 {
-                    sample.add(took);
+                    sample.add(took.elapsed);
+                    took.processor.into_iter().for_each(|took| processor.add(took));
                 }
             }
         }
-        self.row(what, &ours, &theirs, rows);
+        row(what, &ours, &theirs, rows);
+        if our_processor.median() > Duration::ZERO {
+            row(&format!("{what}: processor time"), &our_processor, &their_processor, rows);
+        }
         Ok((ours, theirs))
-    }
-
-    fn row(&self, what: &str, ours: &Sample, theirs: &Sample, rows: &mut Vec<Vec<String>>) {
-        let ratio = ratio(theirs.median(), ours.median());
-        rows.push(vec![what.into(), ours.shown(), theirs.shown(), format!("{ratio:.1} ×")]);
     }
 
     /// From the start of the process to the answer to `initialize`, and the memory held then.
@@ -98,9 +101,8 @@ impl Run {
             }
         }
         let mut rows = Vec::new();
-        self.row("start to the answer to initialize", &ours, &theirs, &mut rows);
-        let names = ["ms: median (least–most)", &self.ours.name, &self.peer.name, "ratio"];
-        table("Start", &names, &rows);
+        row("start to the answer to initialize", &ours, &theirs, &mut rows);
+        table("Start", &self.columns(), &rows);
         report.ratio("start", ratio(theirs.median(), ours.median()), START);
         self.memory("memory at rest, initialised", memory, report);
         Ok(())
@@ -127,7 +129,7 @@ impl Run {
 
     /// Every query by both servers in turn: times, memory afterwards, results and tokens.
     pub(super) fn query(&self, workspace: &Workspace, report: &mut Report) -> Outcome {
-        let queries = self.askable();
+        let (queries, notes) = self.askable();
         let mut ours = Client::start(self.ours.server()?, &self.ours.log())?;
         let mut theirs = Client::start(self.peer.server()?, &self.peer.log())?;
         let mut measured = Vec::new();
@@ -152,21 +154,27 @@ impl Run {
         self.keep(&measured)?;
         self.times(&measured, report);
         self.memory("memory at rest, after the queries", [ours.resident(), theirs.resident()], report);
-        self.count(workspace, &measured, report);
+        let called = others::ask(&mut ours, &mut theirs, self.rounds, notes, report)?;
+        let mut rows = Vec::new();
+        for others::Called { name, ours, theirs, .. } in &called {
+            row(name, ours, theirs, &mut rows);
+        }
+        table("Other tools", &self.columns(), &rows);
+        self.count(workspace, &measured, &called, report);
         Ok(())
     }
 
     /// The queries whose dataset both sides have; says which are left out.
-    fn askable(&self) -> Vec<Query> {
+    fn askable(&self) -> (Vec<Query>, bool) {
         let notes = match &self.source.notes {
             None => Err(Failure::new("there are no note files", "put mimic-iv-demo-derived beside the demo")),
             Some(src) => {
                 let both = [&self.ours, &self.peer].map(|side| side.init(NOTES, Some(src)));
-                both.into_iter().collect::<Outcome<Vec<Duration>>>()
+                both.into_iter().collect::<Outcome<Vec<Took>>>()
             }
         };
         let mut queries = queries::all();
-        if let Err(failure) = notes {
+        if let Err(failure) = &notes {
             queries.retain(|query| {
                 let askable = query.dataset != NOTES;
                 if !askable {
@@ -175,7 +183,11 @@ impl Run {
                 askable
             });
         }
-        queries
+        (queries, notes.is_ok())
+    }
+
+    fn columns(&self) -> [&str; 4] {
+        ["ms: median (least–most)", &self.ours.name, &self.peer.name, "ratio"]
     }
 
     /// Writes the texts to files, for whoever wants to see what was compared and counted.
@@ -200,7 +212,7 @@ impl Run {
         let mut rows = Vec::new();
         let mut ratios = Vec::new();
         for Measured { query, ours, theirs, .. } in measured {
-            self.row(&query.name, ours, theirs, &mut rows);
+            row(&query.name, ours, theirs, &mut rows);
             ratios.push(ratio(theirs.median(), ours.median()));
         }
         let whole = |side: fn(&Measured) -> &Sample| measured.iter().map(|one| side(one).median()).sum();
@@ -208,21 +220,38 @@ impl Run {
         let least = ratios.iter().copied().fold(f64::INFINITY, f64::min);
         let (median, all) = (median_of(ratios), ratio(theirs, ours));
         rows.push(vec!["**all**".into(), cell(ours), cell(theirs), format!("{all:.1} ×")]);
-        let names = ["ms: median (least–most)", &self.ours.name, &self.peer.name, "ratio"];
-        table(&format!("{} queries through MCP over stdio", measured.len()), &names, &rows);
+        let heading = format!("{} queries through MCP over stdio", measured.len());
+        table(&heading, &self.columns(), &rows);
         say(format_args!("the smallest ratio of a query is {least:.1}"));
         report.ratio("queries, median of the ratios", median, QUERIES);
         report.ratio("queries, all together", all, QUERIES);
     }
 
-    fn count(&self, workspace: &Workspace, measured: &[Measured], report: &mut Report) {
-        let texts: Vec<String> =
+    fn count(
+        &self,
+        workspace: &Workspace,
+        measured: &[Measured],
+        called: &[others::Called],
+        report: &mut Report,
+    ) {
+        let mut texts: Vec<String> =
             measured.iter().flat_map(|one| [one.our_text.clone(), one.their_text.clone()]).collect();
+        texts.extend(called.iter().flat_map(|call| call.texts.clone()));
         match tokens::count(workspace, &texts) {
             Ok(counts) => {
                 let pairs: Vec<_> = counts.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
                 let names: Vec<String> = measured.iter().map(|one| one.query.name.clone()).collect();
-                print_tokens(&self.peer.name, &names, &pairs, report);
+                let (pairs, others) = pairs.split_at(names.len());
+                print_tokens(&self.peer.name, &names, pairs, report);
+                let rows: Vec<Vec<String>> = called
+                    .iter()
+                    .zip(others)
+                    .map(|(call, (ours, theirs))| {
+                        vec![call.name.clone(), ours[0].to_string(), theirs[0].to_string()]
+                    })
+                    .collect();
+                let names = ["tokens of other tools, no aim", &self.ours.name, &self.peer.name];
+                table("Tokens of other tools", &names, &rows);
             }
             Err(failure) => {
                 say(format_args!("SKIPPED: tokens: {failure}; {}", failure.hint()));
@@ -231,6 +260,11 @@ impl Run {
             }
         }
     }
+}
+
+fn row(what: &str, ours: &Sample, theirs: &Sample, rows: &mut Vec<Vec<String>>) {
+    let ratio = ratio(theirs.median(), ours.median());
+    rows.push(vec![what.into(), ours.shown(), theirs.shown(), format!("{ratio:.1} ×")]);
 }
 
 /// Asks both once, unmeasured, and compares; `None` when neither answers.

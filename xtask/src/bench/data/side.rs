@@ -24,6 +24,14 @@ pub(super) struct Side {
     folder: PathBuf,
 }
 
+/// What a command took.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Took {
+    pub(super) elapsed: Duration,
+    /// Time of the processors, which depends less on what else runs; where the system tells.
+    pub(super) processor: Option<Duration>,
+}
+
 impl Side {
     /// The binaries in this directory.
     pub(super) fn ours(binaries: &Path, folder: &Path) -> Self {
@@ -51,18 +59,20 @@ impl Side {
         Ok((side, python))
     }
 
-    /// Sets a dataset up from nothing but the files in `src`; how long the command took.
-    pub(super) fn init(&self, dataset: &str, src: Option<&Path>) -> Outcome<Duration> {
+    /// Sets a dataset up from nothing but the files in `src`; what the command took.
+    pub(super) fn init(&self, dataset: &str, src: Option<&Path>) -> Outcome<Took> {
         let mut command = self.command(&self.cli)?;
         command.args(["init", dataset]).args(self.quiet).stdin(Stdio::null());
         if let Some(src) = src {
             command.arg("--src").arg(src);
         }
-        let start = Instant::now();
+        let (start, before) = (Instant::now(), processor_of_children());
         let result = output(&mut command)?;
         let elapsed = start.elapsed();
+        let processor =
+            processor_of_children().zip(before).map(|(after, before)| after.saturating_sub(before));
         if result.status.success() {
-            return Ok(elapsed);
+            return Ok(Took { elapsed, processor });
         }
         let said = [result.stdout, result.stderr].concat();
         let said = String::from_utf8_lossy(&said);
@@ -116,5 +126,34 @@ impl Side {
     }
 }
 
+/// The processor time of all processes that this one started and waited for.
+fn processor_of_children() -> Option<Duration> {
+    let stat = fs::read_to_string("/proc/self/stat").ok()?;
+    // The second field is a name in parentheses, and may hold anything.
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks: u64 = fields.get(13..15)?.iter().map(|field| field.parse::<u64>().unwrap_or(0)).sum();
+    Some(Duration::from_millis(ticks * MILLISECONDS_A_TICK))
+}
+
+/// `USER_HZ` is 100 wherever Linux runs.
+const MILLISECONDS_A_TICK: u64 = 10;
+
 /// What M4 replaces.
 const PEER: Package = Package { name: "m4-infra", version: "0.5.9" };
+
+#[cfg(target_os = "linux")]
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_child_computes_is_counted() {
+        let run = |script: &str| {
+            let before = processor_of_children().unwrap();
+            Command::new("/bin/sh").args(["-c", script]).status().unwrap();
+            processor_of_children().unwrap().checked_sub(before).unwrap()
+        };
+        let busy = run("i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done");
+        assert!(busy >= Duration::from_millis(20), "{busy:?}");
+    }
+}
