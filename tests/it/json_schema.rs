@@ -51,9 +51,16 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str, errors: &mut Vec
                 }
                 // The schemas allow more, but an undescribed property is one that was forgotten.
                 for name in value.as_object().into_iter().flat_map(|object| object.keys()) {
-                    if rule.get(name).is_none() {
+                    if rule.get(name).is_none() && schema.get("additionalProperties").is_none() {
                         errors.push(format!("{at}: {name} is not described"));
                     }
+                }
+            }
+            "additionalProperties" => {
+                let known = |name: &str| schema["properties"].get(name).is_some();
+                let others = value.as_object().into_iter().flatten().filter(|(name, _)| !known(name));
+                for (name, value) in others {
+                    check(root, rule, value, &format!("{at}.{name}"), errors);
                 }
             }
             "items" => {

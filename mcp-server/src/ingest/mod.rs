@@ -91,7 +91,7 @@ fn build(
     let index = notes::index_all(&connection, staging.directory(), &mut |kind, notes, of| {
         on_progress(Progress::Indexing { table: kind.table(), notes, of });
     });
-    index.map_err(|error| match error {
+    let indexed = index.map_err(|error| match error {
         BuildError::File { path, source } => IngestError::write(&path, source),
         BuildError::Engine(error) => error.into(),
         unfit @ BuildError::Unfit { .. } => IngestError::Notes(unfit),
@@ -105,6 +105,7 @@ fn build(
         dataset: definition.name.to_string(),
         database,
         tables,
+        indexed,
         absent: plan.absent,
         unrecognised: plan.unrecognised,
     })

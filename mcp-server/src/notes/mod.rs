@@ -29,7 +29,8 @@ pub(crate) use search::{SearchError, search};
 pub const INDEX_SCHEMA: &str = "m4_notes";
 
 /// A kind of note: one table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// Discharge summaries.
     Discharge,

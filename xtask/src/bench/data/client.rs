@@ -13,19 +13,19 @@ use crate::failure::{Failure, Outcome};
 
 /// A server that has been initialised. Killed when dropped.
 #[derive(Debug)]
-pub(super) struct Client {
+pub(in crate::bench) struct Client {
     child: Child,
     stdin: ChildStdin,
     lines: Receiver<(Instant, String)>,
     next_id: u64,
     log: String,
     /// From before the start of the process to the answer to `initialize`.
-    pub(super) started_in: Duration,
+    pub(in crate::bench) started_in: Duration,
 }
 
 impl Client {
     /// Starts a server and does the handshake; what it says on stderr goes to the log.
-    pub(super) fn start(mut command: Command, log: &Path) -> Outcome<Self> {
+    pub(in crate::bench) fn start(mut command: Command, log: &Path) -> Outcome<Self> {
         let io = |error: std::io::Error| Failure::io("run a server", &error);
         let file = File::create(log).map_err(io)?;
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(file);
@@ -54,7 +54,7 @@ impl Client {
     }
 
     /// Calls a tool; how long the answer took, and its result.
-    pub(super) fn call(&mut self, tool: &str, arguments: &Value) -> Outcome<(Duration, Value)> {
+    pub(in crate::bench) fn call(&mut self, tool: &str, arguments: &Value) -> Outcome<(Duration, Value)> {
         let start = Instant::now();
         let (at, mut answer) =
             self.request("tools/call", &json!({ "name": tool, "arguments": arguments }))?;
@@ -63,7 +63,7 @@ impl Client {
 
     /// Resident memory of the server and its children, in bytes, once it has come to rest; `None` where the system does not
     /// tell.
-    pub(super) fn resident(&self) -> Option<u64> {
+    pub(in crate::bench) fn resident(&self) -> Option<u64> {
         std::thread::sleep(REST);
         resident(self.child.id())
     }
@@ -102,7 +102,7 @@ impl Drop for Client {
 }
 
 /// The text of a tool's result, which is what a model reads.
-pub(super) fn text(result: &Value) -> String {
+pub(in crate::bench) fn text(result: &Value) -> String {
     let blocks = result["content"].as_array().map(Vec::as_slice).unwrap_or_default();
     let texts: Vec<&str> = blocks.iter().filter_map(|block| block["text"].as_str()).collect();
     texts.join("\n")

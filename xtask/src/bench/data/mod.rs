@@ -2,14 +2,14 @@
 //!
 //! Both programs get the same files, the same requests from the same client, and take turns.
 
-mod client;
+pub(super) mod client;
 mod compare;
 mod queries;
 mod report;
 mod run;
 mod side;
 mod source;
-mod stats;
+pub(super) mod stats;
 mod tokens;
 
 use std::path::PathBuf;

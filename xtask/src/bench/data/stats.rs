@@ -4,16 +4,16 @@ use std::time::Duration;
 
 /// Measurements of one thing; at least one.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Sample(Vec<Duration>);
+pub(in crate::bench) struct Sample(Vec<Duration>);
 
 impl Sample {
-    pub(super) fn add(&mut self, measured: Duration) {
+    pub(in crate::bench) fn add(&mut self, measured: Duration) {
         self.0.push(measured);
         self.0.sort_unstable();
     }
 
     /// The middle one; of an even number the mean of the two in the middle.
-    pub(super) fn median(&self) -> Duration {
+    pub(in crate::bench) fn median(&self) -> Duration {
         let middle = self.0.len() / 2;
         match (self.0.get(middle), self.0.len() % 2) {
             (None, _) => Duration::ZERO,
@@ -23,7 +23,7 @@ impl Sample {
     }
 
     /// The median with the least and the most beside it, in milliseconds.
-    pub(super) fn shown(&self) -> String {
+    pub(in crate::bench) fn shown(&self) -> String {
         let least = self.0.first().copied().unwrap_or_default();
         let most = self.0.last().copied().unwrap_or_default();
         format!("{} ({}–{})", milliseconds(self.median()), milliseconds(least), milliseconds(most))
@@ -31,12 +31,12 @@ impl Sample {
 }
 
 /// How often `ours` fits into `theirs`.
-pub(super) fn ratio(theirs: Duration, ours: Duration) -> f64 {
+pub(in crate::bench) fn ratio(theirs: Duration, ours: Duration) -> f64 {
     theirs.as_secs_f64() / ours.as_secs_f64().max(f64::MIN_POSITIVE)
 }
 
 /// Milliseconds with as many digits as say something.
-pub(super) fn milliseconds(duration: Duration) -> String {
+pub(in crate::bench) fn milliseconds(duration: Duration) -> String {
     let value = duration.as_secs_f64() * 1000.0;
     let decimals = if value < 10.0 {
         2
@@ -49,7 +49,7 @@ pub(super) fn milliseconds(duration: Duration) -> String {
 }
 
 /// The middle of some ratios.
-pub(super) fn median_of(mut values: Vec<f64>) -> f64 {
+pub(in crate::bench) fn median_of(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
     match (values.get(middle), values.len() % 2) {
