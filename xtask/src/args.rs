@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::duckdb::Way;
 use crate::failure::{Outcome, print, say};
 use crate::workspace::{Profile, Workspace};
-use crate::{build, ci, conformance, demo, duckdb, fuzz, interop, issuer, keyring, load, mutants, suite};
+use crate::{build, ci, conformance, demo, duckdb, fuzz, interop, issuer, keyring, load, mutants, sql, suite};
 
 /// Contributors' workflows of M4.
 #[derive(Debug, Parser)]
@@ -44,6 +44,8 @@ enum Command {
     Load(load::LoadArgs),
     /// Changes auth-core a little in every place and sees whether a test notices.
     Mutants(MutantsArgs),
+    /// Puts the SQL corpus, or statements of your own, to both SQL defences, each by itself.
+    Sql(sql::SqlArgs),
     /// Finds or fetches the `DuckDB` library and prints its directory.
     Duckdb(LibraryArgs),
 }
@@ -147,6 +149,7 @@ fn dispatch(command: Command) -> Outcome<ExitCode> {
         Command::Fuzz(args) => fuzz::run(&workspace, &args)?,
         Command::Load(args) => return load::run(&workspace, &args),
         Command::Mutants(args) => mutants::run(&workspace, &args.rest)?,
+        Command::Sql(args) => return sql::run(&workspace, &args),
         Command::Duckdb(args) => match args.resolve(&workspace)? {
             duckdb::Library::Directory(directory) => print(directory.display()),
             duckdb::Library::Bundled => {
