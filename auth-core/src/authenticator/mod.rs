@@ -188,6 +188,24 @@ impl Authenticator {
         }
     }
 
+    /// Decides whether a call that was admitted may touch one thing more: scopes, not rate, for it is one call still.
+    ///
+    /// For what is known only once the call is looked into, such as the datasets that a query reads.
+    pub fn authorize_further(&self, granted: &Granted, access: &Access<'_>) -> Result<Granted, Refused> {
+        let further = || Granted { caller: granted.caller.clone(), access: access.into() };
+        match (&self.mode, &granted.caller) {
+            (Mode::Open, _) => Ok(further()),
+            (Mode::Protected(protected), Some(known)) => {
+                protected.check_scopes(known, access).map_err(|rejection| known.refused(rejection))?;
+                Ok(further())
+            }
+            (Mode::Protected(_), None) => Err(Rejection::MissingToken.into()),
+            (Mode::Misconfigured { detail, hint }, _) => {
+                Err(Rejection::Misconfigured { detail: detail.clone(), hint: hint.clone() }.into())
+            }
+        }
+    }
+
     /// [`decide`](Self::decide) for a token that only its issuer can read, by what that issuer said.
     ///
     /// `issuer` is the place [`Decision::NeedsIntrospection`] named. Checks and their order are the same, keys and signature
@@ -292,17 +310,21 @@ impl Protected {
 
     /// What is checked at every use of a genuine token or key.
     fn check_use(&self, caller: &Caller, access: &Access<'_>, now: Now) -> Result<(), Rejection> {
+        self.check_scopes(caller, access)?;
+        self.check_rate(&caller.principal, access, now)
+    }
+
+    fn check_scopes(&self, caller: &Caller, access: &Access<'_>) -> Result<(), Rejection> {
         let principal = &caller.principal;
         match caller.rules {
             Rules::Issuer(place) => {
-                self.verifiers.get(place).ok_or(Rejection::MissingToken)?.check_scopes(principal, access)?;
+                self.verifiers.get(place).ok_or(Rejection::MissingToken)?.check_scopes(principal, access)
             }
             Rules::ApiKeys => {
                 let scopes = self.api_keys.as_ref().ok_or(Rejection::MissingToken)?;
-                checks::check_scopes(&**scopes, principal, access)?;
+                checks::check_scopes(&**scopes, principal, access)
             }
         }
-        self.check_rate(principal, access, now)
     }
 
     /// The token as its issuer made it, from the cache or by verifying it; with the issuer's place.

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use auth_core::rejection::Rejection;
+
 use crate::error::Explain;
 use crate::sql::Refusal;
 
@@ -15,6 +17,9 @@ pub enum QueryError {
     /// The SQL policy did not let it through.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// It reads what this caller may not.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
     /// The engine did not run it: an unknown column, a wrong type, a failed cast.
     #[error("{message}")]
     Engine {
@@ -97,6 +102,7 @@ impl Explain for QueryError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Refused(refusal) => return refusal.hint(),
+            Self::Rejected(rejection) => rejection.hint(),
             Self::Engine { message } => return engine_hint(message).map(str::to_owned),
             Self::Timeout { .. } | Self::Memory => {
                 "read less: filter early with WHERE, aggregate, or try on a part with USING SAMPLE".to_owned()

@@ -15,7 +15,7 @@ use futures_util::future::BoxFuture;
 pub use self::duckdb::DuckDb;
 pub use catalog::{ColumnInfo, TableInfo, TableSummary};
 pub use error::QueryError;
-pub use result::{Column, CutBy, ResultSet, Truncation};
+pub use result::{Column, Continuation, CutBy, ResultSet, Truncation};
 pub use statement::{Parameter, Statement};
 pub use value::Value;
 
@@ -24,7 +24,8 @@ use crate::notes::{Found, Search};
 
 /// Something that answers questions about datasets.
 ///
-/// Every method may be called from several tasks at once. Dropping a returned future stops what it runs.
+/// Every method may be called from several tasks at once. Dropping a returned future stops what it runs. Every method asks the
+/// dataset's [reach](crate::dataset::Reach) about each schema before anything of it is read.
 pub trait Backend: Send + Sync {
     /// Runs one read-only statement, after the SQL policy let it through, and returns at most what `limits` allow.
     fn query<'a>(
@@ -33,6 +34,15 @@ pub trait Backend: Send + Sync {
         sql: &'a str,
         limits: &'a QueryLimits,
     ) -> BoxFuture<'a, Result<ResultSet, QueryError>>;
+
+    /// Decides, without running it, what [`query`](Self::query) would: whether the policy lets a statement through, and
+    /// whether all that it reads is within the dataset's [reach](crate::dataset::Reach).
+    fn inspect<'a>(
+        &'a self,
+        dataset: &'a Dataset,
+        sql: &'a str,
+        limits: &'a QueryLimits,
+    ) -> BoxFuture<'a, Result<(), QueryError>>;
 
     /// Runs a statement of M4's own with its bound values, and returns at most what `limits` allow.
     fn prepared<'a>(
@@ -50,7 +60,7 @@ pub trait Backend: Send + Sync {
         limits: &'a QueryLimits,
     ) -> BoxFuture<'a, Result<Found, QueryError>>;
 
-    /// The dataset's own tables and views, sorted by name.
+    /// The dataset's own tables and views that are within its reach, sorted by name.
     fn schema<'a>(
         &'a self,
         dataset: &'a Dataset,

@@ -4,14 +4,18 @@ use std::path::PathBuf;
 
 mod custom;
 mod definition;
+mod homes;
 mod name;
+mod reach;
 mod registry;
 pub mod sample;
 pub mod schema;
 
 pub use custom::{Problem, ProblemKind};
 pub use definition::{Definition, Origin, Setup};
+pub use homes::Homes;
 pub use name::{InvalidName, Name};
+pub use reach::Reach;
 pub(crate) use registry::WORKS_TODAY;
 pub use registry::{Registry, ResolveError};
 
@@ -24,4 +28,6 @@ pub struct Dataset {
     pub description: String,
     /// The DuckDB database file.
     pub database: PathBuf,
+    /// How far into it the caller may see.
+    pub reach: Reach,
 }

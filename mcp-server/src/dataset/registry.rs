@@ -7,6 +7,7 @@ use super::Dataset;
 use super::custom::{self, Problem, ProblemKind};
 use super::definition::{Definition, Setup};
 use super::name::{InvalidName, Name};
+use super::reach::Reach;
 use crate::error::Explain;
 
 /// The datasets of one data directory. Reads only; a directory that does not exist yet is an empty one.
@@ -98,6 +99,7 @@ impl Registry {
             name: definition.name.to_string(),
             description: definition.description.clone(),
             database,
+            reach: Reach::default(),
         })
     }
 }

@@ -103,6 +103,21 @@ impl Gate {
         outcome.map_err(|refused| refused.rejection)
     }
 
+    /// Decides whether an admitted call may touch a further dataset that it turns out to read. Counts nothing: it is one
+    /// call. A no is recorded, and a yes where `yes_is_recorded`.
+    pub fn authorize_further(
+        &self,
+        granted: &Granted,
+        access: &Access<'_>,
+        yes_is_recorded: bool,
+    ) -> Result<(), Rejection> {
+        let outcome = self.authenticator.authorize_further(granted, access);
+        if yes_is_recorded || outcome.is_err() {
+            audit::record_decision(access, &outcome);
+        }
+        outcome.map(drop).map_err(|refused| refused.rejection)
+    }
+
     /// Records that somebody is turned away for a reason that this gate need not be asked about.
     pub fn turn_away(&self, rejection: Rejection) -> Rejection {
         let refused = Refused::from(rejection);

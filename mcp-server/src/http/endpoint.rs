@@ -149,7 +149,7 @@ impl<S: Served> Endpoint<S> {
             Ok(way) => way,
             Err(NoSession) => return Ok(no_session(&id)),
         };
-        if let Some(granted) = granted(service, caller, &message)? {
+        if let Some(granted) = granted(service, caller, &message).await? {
             parts.extensions.insert(granted);
         }
         // A client that takes no stream is told the end alone.
@@ -184,8 +184,10 @@ impl<S: Served> Endpoint<S> {
         if let Err(NoSession) = self.own_session(&parts.headers, owner).await {
             return Ok(no_session(&Value::Null));
         }
-        let grants = batch.messages().iter().map(|message| granted(service, caller, message));
-        let grants = grants.collect::<Result<_, _>>()?;
+        let mut grants = Vec::new();
+        for message in batch.messages() {
+            grants.push(granted(service, caller, message).await?);
+        }
         let mut answers = Vec::new();
         for (asked, request) in batch.into_requests(parts, grants) {
             answers.extend(asked.answer(self.stateless.handle(request).await).await);
@@ -281,15 +283,17 @@ async fn in_json(response: http::Response<LibraryBody>, id: &Value) -> Response 
 const UNSUPPORTED_REVISION: i32 = -32022;
 
 /// What the gate says to a message: its proof, or `None` for one that needs none.
-fn granted<S: Served>(
+async fn granted<S: Served>(
     service: &S,
     caller: &Authenticated,
     message: &Message,
 ) -> Result<Option<Granted>, Rejection> {
-    match message.method().filter(|_| message.is_request()) {
-        Some(method) => service.authorize(caller, method, message.params()),
-        None => Ok(None),
+    let Some(method) = message.method().filter(|_| message.is_request()) else { return Ok(None) };
+    let granted = service.authorize(caller, method, message.params())?;
+    if let Some(granted) = &granted {
+        service.authorize_further(granted, method, message.params()).await?;
     }
+    Ok(granted)
 }
 
 /// What the library's answers are made of.

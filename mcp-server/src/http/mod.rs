@@ -71,6 +71,17 @@ pub trait Served: Clone + Send + Sync + 'static {
         params: &Value,
     ) -> Result<Option<Granted>, Rejection>;
 
+    /// Has the gate decide about what a request that was admitted turns out to read. The default: nothing more than it was
+    /// admitted for.
+    fn authorize_further(
+        &self,
+        _granted: &Granted,
+        _method: &str,
+        _params: &Value,
+    ) -> impl Future<Output = Result<(), Rejection>> + Send {
+        std::future::ready(Ok(()))
+    }
+
     /// What has to work for the service to be ready.
     fn checks(&self) -> impl Future<Output = Vec<Check>> + Send;
 }

@@ -90,7 +90,7 @@ pub fn index_all(
 }
 
 fn exists(connection: &Connection, kind: Kind) -> Result<bool, BuildError> {
-    let (schema, table) = kind.table().split_once('.').unwrap_or_default();
+    let (schema, table) = kind.schema_and_table();
     let columns: i64 = connection.query_row(
         "SELECT count(*) FROM duckdb_columns() WHERE database_name = current_database() AND schema_name = ? \
          AND table_name = ? AND column_name = 'text' AND data_type = 'VARCHAR'",

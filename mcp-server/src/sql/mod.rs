@@ -7,11 +7,18 @@
 pub(crate) mod corpus;
 mod functions;
 mod lexer;
+#[cfg(test)]
+mod mutation_tests;
+mod order;
 mod parser;
 mod pivot;
 pub mod policy;
 mod refusal;
+pub mod stored;
 mod tree;
 
-pub use policy::{Checked, TableName, check};
+pub use order::{ColumnRef, Direction, OrderKey};
+pub(crate) use policy::check_prepared;
+pub use policy::{Checked, TableName, bare, check, check_in};
 pub use refusal::Refusal;
+pub use stored::Stored;

@@ -4,15 +4,19 @@ use std::collections::BTreeSet;
 
 use super::lexer::{self, Kind, Token};
 use super::parser::{self, Parsed};
+use super::order::OrderKey;
 use super::pivot;
 use super::refusal::Refusal;
-use super::tree::{self, Findings};
+use super::stored::Stored;
+use super::tree::{self, Findings, Terms};
 
 /// A statement that the policy let through. Only [`check`] makes one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
     sql: String,
     tables: BTreeSet<TableName>,
+    schemas: BTreeSet<String>,
+    order: Vec<OrderKey>,
 }
 
 impl Checked {
@@ -22,10 +26,19 @@ impl Checked {
     }
 
     /// The tables and views that it names, as written; without the engine's own, and without its `WITH` names.
-    ///
-    /// What a view of the database reads in turn is not among them.
     pub fn tables(&self) -> &BTreeSet<TableName> {
         &self.tables
+    }
+
+    /// The schemas whose tables it reads, in lower case: those of its own tables, of all that views and macros lead to,
+    /// and every schema there is for a query that lists tables or columns.
+    pub fn schemas(&self) -> &BTreeSet<String> {
+        &self.schemas
+    }
+
+    /// How its rows are ordered; empty where that is not by columns alone.
+    pub fn order(&self) -> &[OrderKey] {
+        &self.order
     }
 }
 
@@ -40,57 +53,111 @@ pub struct TableName {
     pub name: String,
 }
 
-/// Checks that `sql` is one query made of known parts that read the database and nothing else.
+/// Checks that `sql` is one query made of known parts that read the database and nothing else, whatever the database.
 ///
 /// The engine's own parser reads it, so there is no second opinion about what a statement is. It blocks for the parse:
 /// some tens of microseconds for a usual query, some hundred milliseconds for the longest that is read.
 pub fn check(sql: &str) -> Result<Checked, Refusal> {
-    if sql.len() > MAX_SQL_BYTES {
-        return Err(Refusal::TooLong { bytes: sql.len(), limit: MAX_SQL_BYTES });
-    }
-    if let Some(position) = sql.find('\0') {
-        return Err(Refusal::Syntax {
-            message: "there is a NUL character".to_owned(),
-            position: Some(position),
-        });
-    }
-    let tokens = lexer::tokens(sql).map_err(|open| Refusal::Syntax {
-        message: "a quote or comment is not closed".to_owned(),
-        position: Some(open.0),
-    })?;
-    if lexer::nesting(&tokens) > MAX_NESTING {
-        return Err(Refusal::TooDeep);
-    }
-    match parse(sql)? {
-        Parsed::Queries(trees) => checked(sql.to_owned(), &trees),
-        Parsed::TooDeep => Err(Refusal::TooDeep),
-        Parsed::Syntax { message, position } => {
-            Err(forbidden(sql, &tokens).unwrap_or(Refusal::Syntax { message, position }))
-        }
-        Parsed::NotOnlyQueries => other(sql, &tokens),
-    }
+    check_in(sql, &Stored::default())
 }
 
-/// What parses and is not plainly a query: `EXPLAIN`, a pivot whose columns are found by a query, or refused.
-fn other(sql: &str, tokens: &[Token]) -> Result<Checked, Refusal> {
-    if let Some((prefix, rest)) = explained(sql, tokens) {
-        return match parse(rest)? {
-            Parsed::Queries(trees) => checked(rest.to_owned(), &trees)
-                .map(|rest| Checked { sql: format!("{prefix} {}", rest.sql), ..rest }),
+/// [`check`] for a database with these definitions: what views and macros of it expand to is checked as well.
+pub fn check_in(sql: &str, stored: &Stored) -> Result<Checked, Refusal> {
+    Check { stored, parameters: false }.statement(sql)
+}
+
+/// [`check_in`] for a statement of M4's own, whose placeholders have values.
+pub(crate) fn check_prepared(sql: &str, stored: &Stored) -> Result<Checked, Refusal> {
+    Check { stored, parameters: true }.statement(sql)
+}
+
+/// A statement without the comments and semicolons around it, as it can stand in brackets.
+pub fn bare(sql: &str) -> &str {
+    let Ok(tokens) = lexer::tokens(sql) else { return sql };
+    let mut kept = tokens.iter().filter(|token| token.kind != Kind::Semicolon);
+    let Some(first) = kept.next() else { return "" };
+    let last = kept.next_back().unwrap_or(first);
+    &sql[first.span.start..last.span.end]
+}
+
+/// What one statement is checked against.
+#[derive(Clone, Copy)]
+struct Check<'a> {
+    stored: &'a Stored,
+    parameters: bool,
+}
+
+impl Check<'_> {
+    fn statement(self, sql: &str) -> Result<Checked, Refusal> {
+        if sql.len() > MAX_SQL_BYTES {
+            return Err(Refusal::TooLong { bytes: sql.len(), limit: MAX_SQL_BYTES });
+        }
+        if let Some(position) = sql.find('\0') {
+            return Err(Refusal::Syntax {
+                message: "there is a NUL character".to_owned(),
+                position: Some(position),
+            });
+        }
+        let tokens = lexer::tokens(sql).map_err(|open| Refusal::Syntax {
+            message: "a quote or comment is not closed".to_owned(),
+            position: Some(open.0),
+        })?;
+        if lexer::nesting(&tokens) > MAX_NESTING {
+            return Err(Refusal::TooDeep);
+        }
+        match parse(sql)? {
+            Parsed::Queries(trees) => {
+                let findings = self.one(&trees, None)?;
+                self.checked(sql.to_owned(), findings)
+            }
             Parsed::TooDeep => Err(Refusal::TooDeep),
-            Parsed::Syntax { message, .. } => Err(Refusal::Syntax { message, position: None }),
-            Parsed::NotOnlyQueries => Err(not_a_query(rest, &lexer::tokens(rest).unwrap_or_default())),
-        };
-    }
-    if let Some(variant) = pivot::complete(sql, tokens)
-        && let Parsed::Queries(trees) = parse(&variant.sql)?
-    {
-        let findings = one(&trees, Some(pivot::MARKER))?;
-        if findings.markers == variant.markers {
-            return Ok(Checked { sql: sql.to_owned(), tables: findings.tables });
+            Parsed::Syntax { message, position } => {
+                Err(forbidden(sql, &tokens).unwrap_or(Refusal::Syntax { message, position }))
+            }
+            Parsed::NotOnlyQueries => self.other(sql, &tokens),
         }
     }
-    Err(not_a_query(sql, tokens))
+
+    /// What parses and is not plainly a query: `EXPLAIN`, a pivot whose columns are found by a query, or refused.
+    fn other(self, sql: &str, tokens: &[Token]) -> Result<Checked, Refusal> {
+        if let Some((prefix, rest)) = explained(sql, tokens) {
+            return match parse(rest)? {
+                Parsed::Queries(trees) => {
+                    // What comes back is the plan's text, whatever order the query has.
+                    let findings = Findings { order: Vec::new(), ..self.one(&trees, None)? };
+                    self.checked(format!("{prefix} {rest}"), findings)
+                }
+                Parsed::TooDeep => Err(Refusal::TooDeep),
+                Parsed::Syntax { message, .. } => Err(Refusal::Syntax { message, position: None }),
+                Parsed::NotOnlyQueries => Err(not_a_query(rest, &lexer::tokens(rest).unwrap_or_default())),
+            };
+        }
+        if let Some(variant) = pivot::complete(sql, tokens)
+            && let Parsed::Queries(trees) = parse(&variant.sql)?
+        {
+            let findings = self.one(&trees, Some(pivot::MARKER))?;
+            if findings.markers == variant.markers {
+                // Its columns come from the data, and so may the order.
+                return self.checked(sql.to_owned(), Findings { order: Vec::new(), ..findings });
+            }
+        }
+        Err(not_a_query(sql, tokens))
+    }
+
+    fn one(self, trees: &[serde_json::Value], marker: Option<&str>) -> Result<Findings, Refusal> {
+        let is_macro = |name: &str, arguments: usize| self.stored.is_macro(name, arguments);
+        let terms = Terms { marker, parameters: self.parameters, is_macro: &is_macro };
+        match trees {
+            [] => Err(Refusal::Empty),
+            [tree] => tree::walk(tree, terms),
+            _ => Err(Refusal::SeveralStatements),
+        }
+    }
+
+    fn checked(self, sql: String, findings: Findings) -> Result<Checked, Refusal> {
+        let schemas = self.stored.schemas_of(&findings)?;
+        Ok(Checked { sql, tables: findings.tables, schemas, order: findings.order })
+    }
 }
 
 fn parse(sql: &str) -> Result<Parsed, Refusal> {
@@ -98,19 +165,6 @@ fn parse(sql: &str) -> Result<Parsed, Refusal> {
         tracing::warn!(%error, "the SQL parser could not be asked");
         Refusal::Unchecked
     })
-}
-
-fn checked(sql: String, trees: &[serde_json::Value]) -> Result<Checked, Refusal> {
-    let findings = one(trees, None)?;
-    Ok(Checked { sql, tables: findings.tables })
-}
-
-fn one(trees: &[serde_json::Value], marker: Option<&str>) -> Result<Findings, Refusal> {
-    match trees {
-        [] => Err(Refusal::Empty),
-        [tree] => tree::walk(tree, marker),
-        _ => Err(Refusal::SeveralStatements),
-    }
 }
 
 /// Splits `EXPLAIN [ANALYZE] [(options)] rest` into a prefix written anew and the rest.
@@ -202,8 +256,25 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sql::corpus;
+    use crate::sql::corpus::{self, Denied};
+    use crate::sql::stored::Macro;
     use proptest::prelude::*;
+
+    /// The macros of the corpus's database; its views and tables make no difference here.
+    fn hospital() -> Stored {
+        let of = |name: &str, parameters, definition: &str, is_table| Macro {
+            schema: "main".to_owned(),
+            name: name.to_owned(),
+            parameters,
+            definition: definition.to_owned(),
+            is_table,
+        };
+        let macros = [
+            of("bmi", 2, "(kg / ((cm / 100) ** 2))", false),
+            of("stays_of", 1, "SELECT * FROM range(id)", true),
+        ];
+        Stored::new("hospital", [], macros)
+    }
 
     fn tables(sql: &str) -> Vec<String> {
         let name = |table: &TableName| {
@@ -215,7 +286,9 @@ mod tests {
     #[test]
     fn every_allowed_statement_is_let_through() {
         let statements = corpus::allowed();
-        assert!(statements.len() >= 60, "{}", statements.len());
+        assert!(statements.len() >= 150, "{}", statements.len());
+        let stored = hospital();
+        let check = |sql: &str| check_in(sql, &stored);
         let refused: Vec<_> =
             statements.iter().filter_map(|sql| check(sql).err().map(|why| (sql, why))).collect();
         assert!(refused.is_empty(), "{refused:#?}");
@@ -224,9 +297,10 @@ mod tests {
     #[test]
     fn every_denied_statement_is_refused_in_the_right_words() {
         let statements = corpus::denied();
-        assert!(statements.len() >= 90, "{}", statements.len());
-        for (words, sql) in statements {
-            match check(&sql) {
+        assert!(statements.len() >= 150, "{}", statements.len());
+        let stored = hospital();
+        for Denied { words, sql, .. } in statements {
+            match check_in(&sql, &stored) {
                 Ok(checked) => panic!("let through: {checked:?}"),
                 Err(why) => assert!(why.to_string().contains(words), "{sql}: {why}, expected {words}"),
             }

@@ -72,6 +72,28 @@ pub enum Refusal {
         /// What the parser calls it.
         what: String,
     },
+    /// A view, a macro or a generated column of the database that does what no query may.
+    #[error("{kind} {name} of this database is not allowed: {why}")]
+    Stored {
+        /// What it is.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+        /// Why not.
+        why: String,
+    },
+    /// A definition of the database that refers to a table that is not there.
+    #[error("{name} does not exist")]
+    Missing {
+        /// The table.
+        name: String,
+    },
+    /// The database defines something under a name of the engine's own.
+    #[error("This database is not queried: it defines {name}, which takes the place of the engine's own")]
+    Hides {
+        /// The definition.
+        name: String,
+    },
     /// The parser could not be started or asked.
     #[error("The SQL could not be checked, so it was not run")]
     Unchecked,
@@ -94,6 +116,9 @@ impl Explain for Refusal {
             Self::View { .. } => {
                 "information_schema.tables and information_schema.columns tell what there is"
             }
+            Self::Stored { .. } => "query the tables that it reads",
+            Self::Missing { .. } => "query other tables",
+            Self::Hides { .. } => "the database was made elsewhere; make it anew with m4 init, or without that definition",
             Self::Parameter => "write the value itself",
             Self::Unknown { .. } => "write it with plain SELECT, JOIN, WITH and the documented functions",
             Self::Unchecked => "try again; if it stays so, restart the server",

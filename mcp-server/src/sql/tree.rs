@@ -1,14 +1,15 @@
 //! Walks the tree of a parsed query and refuses what it does not know.
 //!
 //! Every object of the tree that says what it is must be of a known kind; every function and every table that is named
-//! anywhere, however deep, is looked up. What a *view of the database* expands to is not in the tree: views are made by
-//! whoever made the database, and the engine's own locks hold for them.
+//! anywhere, however deep, is looked up. What a view or a macro *of the database* expands to is not in the tree; those are
+//! named in the findings, and [`super::stored`] walks their own trees.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
 use super::functions::{self, Standing};
+use super::order::{self, OrderKey};
 use super::policy::TableName;
 use super::refusal::Refusal;
 
@@ -17,19 +18,37 @@ use super::refusal::Refusal;
 pub(super) struct Findings {
     /// Tables and views named, without the engine's own and without CTEs.
     pub(super) tables: BTreeSet<TableName>,
+    /// Macros of the database that are called, in lower case.
+    pub(super) macros: BTreeSet<String>,
+    /// Whether it reads what the engine tells of all tables there are.
+    pub(super) reads_catalog: bool,
+    /// How the rows of the outermost query are ordered, unless by something that is no column.
+    pub(super) order: Vec<OrderKey>,
     /// How many pivot elements hold the marker as their only value.
     pub(super) markers: usize,
 }
 
-/// Walks one statement; `marker` is a value to count where pivots hold it.
-pub(super) fn walk(statement: &Value, marker: Option<&str>) -> Result<Findings, Refusal> {
-    let mut walker = Walker { marker, ctes: Vec::new(), lambdas: 0, findings: Findings::default() };
+/// What a walk takes for granted.
+#[derive(Clone, Copy)]
+pub(super) struct Terms<'a> {
+    /// A value to count where pivots hold it.
+    pub(super) marker: Option<&'a str>,
+    /// Whether placeholders have values.
+    pub(super) parameters: bool,
+    /// Whether the database has a macro of this name, in lower case, for this many arguments.
+    pub(super) is_macro: &'a dyn Fn(&str, usize) -> bool,
+}
+
+/// Walks one statement.
+pub(super) fn walk(statement: &Value, terms: Terms<'_>) -> Result<Findings, Refusal> {
+    let mut walker = Walker { terms, ctes: Vec::new(), lambdas: 0, findings: Findings::default() };
     walker.visit(statement)?;
-    Ok(walker.findings)
+    let order = statement.get("node").and_then(order::keys).unwrap_or_default();
+    Ok(Findings { order, ..walker.findings })
 }
 
 struct Walker<'a> {
-    marker: Option<&'a str>,
+    terms: Terms<'a>,
     /// Names of the common table expressions in scope, in lower case.
     ctes: Vec<String>,
     /// Lambdas around the current place.
@@ -67,8 +86,9 @@ impl Walker<'_> {
         match class {
             "FUNCTION" | "WINDOW" => {
                 let name = lower(object, "function_name");
-                admit_function(&name, functions::scalar(&name))?;
+                self.admit_function(&name, functions::scalar(&name), object)?;
             }
+            "PARAMETER" if self.terms.parameters => {}
             "PARAMETER" => return Err(Refusal::Parameter),
             "LAMBDA" => {
                 // Binding takes time exponential in this depth, and cannot be interrupted.
@@ -148,12 +168,13 @@ impl Walker<'_> {
         let own = functions::is_system_view(&schema, &name);
         if own {
             match functions::view(&name) {
-                Standing::Allowed => {}
+                Standing::Allowed => self.findings.reads_catalog = true,
                 Standing::Denied(reason) => return Err(Refusal::View { name, reason }),
                 Standing::Unknown => return Err(Refusal::View { name, reason: UNKNOWN }),
             }
         }
-        let cte = (schema.is_empty() || schema == "recurring") && self.ctes.contains(&name);
+        // `recurring.x` is what a recursive query has found so far, unless the database has a schema of that name.
+        let cte = schema.is_empty() && self.ctes.contains(&name);
         if !own && !cte {
             self.findings.tables.insert(TableName {
                 catalog: text(object, "catalog_name").map(str::to_owned),
@@ -170,7 +191,8 @@ impl Walker<'_> {
             return Err(Refusal::Unknown { what: "Table function".to_owned() });
         };
         let name = lower(function, "function_name");
-        admit_function(&name, functions::table(&name))?;
+        self.admit_function(&name, functions::table(&name), function)?;
+        self.findings.reads_catalog |= functions::is_system_view("", &name);
         self.children(function, &[])?;
         self.children(object, &["function"])
     }
@@ -184,6 +206,7 @@ impl Walker<'_> {
                 instead: "SHOW TABLES, SHOW ALL TABLES and DESCRIBE are answered",
             });
         }
+        self.findings.reads_catalog |= !what.is_empty();
         self.children(object, &[])
     }
 
@@ -200,15 +223,24 @@ impl Walker<'_> {
                 _ => None,
             };
         let value = only(pivot, "entries").and_then(|entry| only(&entry, "values"));
-        self.marker.is_some() && value.as_ref().and_then(|value| value.get("value")?.as_str()) == self.marker
+        let marker = self.terms.marker;
+        marker.is_some() && value.as_ref().and_then(|value| value.get("value")?.as_str()) == marker
     }
-}
 
-fn admit_function(name: &str, standing: Standing) -> Result<(), Refusal> {
-    match standing {
-        Standing::Allowed => Ok(()),
-        Standing::Denied(reason) => Err(Refusal::Function { name: name.to_owned(), reason }),
-        Standing::Unknown => Err(Refusal::Function { name: name.to_owned(), reason: UNKNOWN }),
+    fn admit_function(&mut self, name: &str, standing: Standing, call: &Object) -> Result<(), Refusal> {
+        let refused = |reason| Err(Refusal::Function { name: name.to_owned(), reason });
+        match standing {
+            Standing::Allowed => Ok(()),
+            Standing::Denied(reason) => refused(reason),
+            Standing::Unknown => {
+                let arguments = call.get("children").and_then(Value::as_array).map_or(0, Vec::len);
+                if !(self.terms.is_macro)(name, arguments) {
+                    return refused(UNKNOWN);
+                }
+                self.findings.macros.insert(name.to_owned());
+                Ok(())
+            }
+        }
     }
 }
 

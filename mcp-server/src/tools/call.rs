@@ -11,9 +11,11 @@ use super::query::QueryArgs;
 use super::schema::SchemaArgs;
 use super::search_notes::{SearchNotes, SearchNotesArgs};
 use super::table::TableArgs;
-use super::{CallError, Output, Source, Toolbox, capabilities, cohort, datasets, note, patient_notes};
-use super::{query, schema, search_notes, table, whoami};
+use super::{CallError, DataSource, Output, Source, Toolbox, capabilities, cohort, datasets, note};
+use super::{patient_notes, query, schema, search_notes, table, whoami};
+use crate::backend::QueryLimits;
 use crate::gate::Granted;
+use crate::notes::NOTE_SCHEMA;
 
 /// One call of one tool.
 #[derive(Debug, Clone)]
@@ -92,6 +94,24 @@ impl Call {
             Self::ListPatientNotes(asked) => Reads::Dataset(asked.dataset.as_deref()),
             Self::QueryCohort(cohort) => Reads::Dataset(cohort.dataset.as_deref()),
             Self::ListDatasets | Self::Capabilities | Self::Whoami | Self::SetDataset(_) => Reads::Nothing,
+        }
+    }
+
+    /// Finds out, without running it, whether all that it reads may be read. A tool that is not looked into finds out when
+    /// it runs.
+    pub(super) async fn look(&self, source: DataSource<'_>, limits: &QueryLimits) -> Result<(), CallError> {
+        let DataSource { backend, dataset } = source;
+        match self {
+            Self::ExecuteQuery(args) => Ok(backend.inspect(&dataset, &args.sql_query, limits).await?),
+            Self::GetTableInfo(args) => {
+                let no_rows = QueryLimits { max_rows: 0, ..*limits };
+                Ok(backend.table(&dataset, &args.table_name, &no_rows).await.map(drop)?)
+            }
+            Self::SearchNotes(_) | Self::GetNote(_) | Self::ListPatientNotes(_) => {
+                Ok(dataset.reach.check(&[NOTE_SCHEMA.to_owned()])?)
+            }
+            Self::QueryCohort(cohort) => Ok(dataset.reach.check(&cohort.schemas())?),
+            _ => Ok(()),
         }
     }
 

@@ -51,7 +51,17 @@ pub enum CallError {
     },
     /// The backend did not answer.
     #[error(transparent)]
-    Query(#[from] QueryError),
+    Query(QueryError),
+}
+
+/// A no to what a statement turned out to read is a no of the gate's.
+impl From<QueryError> for CallError {
+    fn from(error: QueryError) -> Self {
+        match error {
+            QueryError::Rejected(rejection) => Self::Rejected(rejection),
+            other => Self::Query(other),
+        }
+    }
 }
 
 impl CallError {

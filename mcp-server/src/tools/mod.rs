@@ -37,7 +37,7 @@ use crate::audit;
 use crate::backend::{Backend, DuckDb, QueryLimits, duckdb::Resources};
 use crate::config::{AuthSetting, BackendKind, Config, ConfigErrors, Limits};
 use crate::credentials::{CredentialError, TokenSource};
-use crate::dataset::{Dataset, Name, Registry, ResolveError};
+use crate::dataset::{Dataset, Homes, Name, Reach, Registry, ResolveError};
 use crate::gate::{Authenticated, Gate, Granted};
 
 /// Everything tools work with.
@@ -50,6 +50,8 @@ pub struct Toolbox {
     default_dataset: Option<String>,
     data_dir: PathBuf,
     limits: QueryLimits,
+    /// Whether some dataset needs scopes of its own.
+    guards_datasets: bool,
 }
 
 impl Toolbox {
@@ -80,6 +82,10 @@ impl Toolbox {
             default_dataset: config.backend.default_dataset.clone(),
             data_dir: config.locations.data_dir.clone(),
             limits: query_limits(&config.limits),
+            guards_datasets: match &config.auth {
+                AuthSetting::Enabled(auth) => auth.guarded_datasets().next().is_some(),
+                AuthSetting::Disabled | AuthSetting::Misconfigured(_) => false,
+            },
         }
     }
 
@@ -119,6 +125,45 @@ impl Toolbox {
         .await
     }
 
+    /// Decides whether an admitted call may read all that it turns out to read, for transports that have to know before
+    /// they answer. The call itself is decided about again when it runs.
+    ///
+    /// What is wrong with the call otherwise is left to the call.
+    pub async fn authorize_further(&self, granted: &Granted, call: &Call) -> Result<(), Rejection> {
+        if !self.guards_datasets || !self.problems.is_empty() {
+            return Ok(());
+        }
+        let (_, source) = self.source_of(call.reads());
+        let Source(Ok(source)) = self.within_reach(source, granted, call.tool(), false) else { return Ok(()) };
+        match call.look(source, &self.limits).await {
+            Err(CallError::Rejected(rejection)) => Err(rejection),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// What a tool reads, as far as this caller may see: where the database holds tables of other datasets as well, those
+    /// datasets' scopes are asked for before they are read.
+    fn within_reach<'a>(
+        &self,
+        source: Source<'a>,
+        granted: &Granted,
+        tool: &'static str,
+        yes_is_recorded: bool,
+    ) -> Source<'a> {
+        let Source(Ok(mut source)) = source else { return source };
+        if self.guards_datasets {
+            let homes = Homes::seen_from(&source.dataset.name, self.registry().definitions());
+            let (gate, granted) = (self.gate.clone(), granted.clone());
+            source.dataset.reach = Reach::decided_by(move |schema| {
+                homes.others(schema).into_iter().try_for_each(|dataset| {
+                    let access = Access { tool, dataset: Some(dataset) };
+                    gate.authorize_further(&granted, &access, yes_is_recorded)
+                })
+            });
+        }
+        Source(Ok(source))
+    }
+
     /// The one way to a tool.
     ///
     /// The dataset is looked up once, before the gate, so that what the gate is asked about is what the tool reads; a
@@ -143,6 +188,7 @@ impl Toolbox {
                 return Err(self.gate.turn_away(Rejection::MissingToken).into());
             }
         };
+        let source = self.within_reach(source, &granted, tool, true);
         let start = Instant::now();
         let outcome = if self.problems.is_empty() {
             run(&granted, source).await

@@ -24,6 +24,17 @@ pub struct SchemaArgs {
 pub(super) struct SchemaOutput {
     dataset: String,
     tables: Vec<TableSummaryOutput>,
+    /// Schemas of other datasets in this database, whose tables the caller may not read; absent where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    withheld: Vec<Withheld>,
+}
+
+/// A schema that is not shown.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Withheld {
+    schema: String,
+    /// Why not.
+    reason: String,
 }
 
 /// A table in a list.
@@ -50,6 +61,12 @@ pub(super) async fn run(
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{} ({}, {rows})", table.name, table.columns);
     }
+    let withheld = dataset.reach.withheld().into_iter();
+    let withheld = withheld.map(|(schema, why)| Withheld { schema, reason: why.to_string() });
+    let withheld: Vec<Withheld> = withheld.collect();
+    for Withheld { schema, reason } in &withheld {
+        let _ = writeln!(text, "{schema} is not shown: {reason}");
+    }
     let tables = tables
         .into_iter()
         .map(|table| TableSummaryOutput {
@@ -58,6 +75,6 @@ pub(super) async fn run(
             rows: table.estimated_rows,
         })
         .collect();
-    let structured = super::to_json(&SchemaOutput { dataset: dataset.name, tables });
+    let structured = super::to_json(&SchemaOutput { dataset: dataset.name, tables, withheld });
     Ok(Output { text, structured, rows: None })
 }

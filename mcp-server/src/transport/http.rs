@@ -104,6 +104,21 @@ impl Served for Tools {
         called(method, params).map(|call| self.0.load().authorize(caller, &call)).transpose()
     }
 
+    fn authorize_further(
+        &self,
+        granted: &Granted,
+        method: &str,
+        params: &Value,
+    ) -> impl Future<Output = Result<(), Rejection>> + Send {
+        let (toolbox, call, granted) = (self.0.load_full(), called(method, params), granted.clone());
+        async move {
+            match call {
+                Some(call) => toolbox.authorize_further(&granted, &call).await,
+                None => Ok(()),
+            }
+        }
+    }
+
     fn checks(&self) -> impl Future<Output = Vec<Check>> + Send {
         let toolbox = self.0.load_full();
         async move {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ::duckdb::Connection;
 
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, Reach};
 use crate::sql::corpus;
 
 /// A database file in a directory that goes with it.
@@ -36,7 +36,12 @@ impl Fixture {
     }
 
     pub(crate) fn dataset(&self) -> Dataset {
-        Dataset { name: "little".into(), description: "for tests".into(), database: self.path.clone() }
+        Dataset {
+            name: "little".into(),
+            description: "for tests".into(),
+            database: self.path.clone(),
+            reach: Reach::default(),
+        }
     }
 
     /// Puts another database in the place of this one, by one rename as `m4 init` does.

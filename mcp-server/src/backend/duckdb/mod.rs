@@ -3,9 +3,12 @@
 //! A connection is where the engine keeps what a statement leaves behind (temporary tables and types, prepared statements,
 //! variables, an open transaction), and no query is ever given a used one.
 
+pub mod ceiling;
 mod convert;
+mod definitions;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod next;
 pub mod open;
 mod pool;
 mod run;
@@ -23,15 +26,15 @@ use tokio::sync::Semaphore;
 
 pub use open::Resources;
 
-use self::pool::Pool;
+use self::pool::{Pool, Session};
 use self::run::RunError;
 use self::stop::{Stop, StopOnDrop};
 use super::catalog::{self, Resolved, TableInfo, TableSummary};
 use super::error::{QueryError, without_paths};
-use super::{Backend, QueryLimits, ResultSet, Statement};
+use super::{Backend, Parameter, QueryLimits, ResultSet, Statement};
 use crate::dataset::Dataset;
 use crate::notes::{self, Found, Search, SearchError};
-use crate::sql::{self, Checked};
+use crate::sql::{self, Checked, Refusal, Stored};
 
 /// The `DuckDB` backend. Cheap to clone; clones share open databases.
 #[derive(Clone)]
@@ -51,7 +54,7 @@ impl DuckDb {
         &self,
         dataset: &Dataset,
         timeout: Duration,
-        work: impl FnOnce(&::duckdb::Connection, &Dataset, &Stop) -> Result<T, QueryError> + Send + 'static,
+        work: impl FnOnce(&Session, &Dataset, &Stop) -> Result<T, QueryError> + Send + 'static,
     ) -> Result<T, QueryError> {
         let mut guard = StopOnDrop { stop: Stop::default(), ended: false };
         let ended = async {
@@ -62,6 +65,7 @@ impl DuckDb {
             let thread = tokio::task::spawn_blocking(move || {
                 // Held until the thread is done, even when nobody waits for it any more.
                 let _turn = turn;
+                let _running = ceiling::Running::begin();
                 let connection = pool.connect(&dataset)?;
                 stop.during(&connection, || {
                     if stop.is_stopped() {
@@ -85,20 +89,22 @@ impl DuckDb {
         }
     }
 
-    /// Runs SQL that passed the policy.
-    async fn run(
-        &self,
-        dataset: &Dataset,
-        checked: Checked,
+    /// Has `check` decide about a statement and, where it lets it through, runs it with these values.
+    fn run<'a>(
+        &'a self,
+        dataset: &'a Dataset,
         limits: QueryLimits,
-    ) -> Result<ResultSet, QueryError> {
+        parameters: Vec<Parameter>,
+        check: impl FnOnce(&Stored) -> Result<Checked, Refusal> + Send + 'static,
+    ) -> BoxFuture<'a, Result<ResultSet, QueryError>> {
         let pool = self.pool.clone();
-        self.with_connection(dataset, limits.timeout, move |connection, dataset, stop| {
+        self.with_connection(dataset, limits.timeout, move |session, dataset, stop| {
+            let checked = within_reach(session, dataset, check)?;
             let stopped = || stop.is_stopped();
-            run::run(connection, checked.sql(), &[], limits.max_rows, limits.max_bytes, &stopped)
-                .map_err(|error| explained(&pool, connection, dataset, error))
+            run::in_order(session, checked.sql(), &parameters, checked.order(), &limits, &stopped)
+                .map_err(|error| explained(&pool, session, dataset, error))
         })
-        .await
+        .boxed()
     }
 }
 
@@ -115,12 +121,20 @@ impl Backend for DuckDb {
         sql: &'a str,
         limits: &'a QueryLimits,
     ) -> BoxFuture<'a, Result<ResultSet, QueryError>> {
-        async move {
-            let text = sql.to_owned();
-            let checked = tokio::task::spawn_blocking(move || sql::check(&text)).await;
-            let checked = checked.map_err(|_| QueryError::Internal { what: "the check failed" })??;
-            self.run(dataset, checked, *limits).await
-        }
+        let sql = sql.to_owned();
+        self.run(dataset, *limits, Vec::new(), move |definitions| sql::check_in(&sql, definitions))
+    }
+
+    fn inspect<'a>(
+        &'a self,
+        dataset: &'a Dataset,
+        sql: &'a str,
+        limits: &'a QueryLimits,
+    ) -> BoxFuture<'a, Result<(), QueryError>> {
+        let sql = sql.to_owned();
+        self.with_connection(dataset, limits.timeout, move |session, dataset, _| {
+            within_reach(session, dataset, |definitions| sql::check_in(&sql, definitions)).map(drop)
+        })
         .boxed()
     }
 
@@ -130,14 +144,8 @@ impl Backend for DuckDb {
         statement: &'a Statement,
         limits: &'a QueryLimits,
     ) -> BoxFuture<'a, Result<ResultSet, QueryError>> {
-        let (pool, statement, limits) = (self.pool.clone(), statement.clone(), *limits);
-        self.with_connection(dataset, limits.timeout, move |connection, dataset, stop| {
-            let stopped = || stop.is_stopped();
-            let (rows, bytes) = (limits.max_rows, limits.max_bytes);
-            run::run(connection, statement.sql(), statement.parameters(), rows, bytes, &stopped)
-                .map_err(|error| explained(&pool, connection, dataset, error))
-        })
-        .boxed()
+        let (sql, parameters) = (statement.sql().to_owned(), statement.parameters().to_vec());
+        self.run(dataset, *limits, parameters, move |definitions| sql::check_prepared(&sql, definitions))
     }
 
     fn search_notes<'a>(
@@ -147,8 +155,12 @@ impl Backend for DuckDb {
         limits: &'a QueryLimits,
     ) -> BoxFuture<'a, Result<Found, QueryError>> {
         let (search, bytes) = (search.clone(), limits.max_bytes);
-        self.with_connection(dataset, limits.timeout, move |connection, dataset, stop| {
-            notes::search(connection, &search, bytes, &|| stop.is_stopped()).map_err(|error| match error {
+        self.with_connection(dataset, limits.timeout, move |session, dataset, stop| {
+            for kind in &search.kinds {
+                let (schema, table) = kind.schema_and_table();
+                dataset.reach.check(&session.definitions.schemas_of_relation(schema, table)?)?;
+            }
+            notes::search(session, &search, bytes, &|| stop.is_stopped()).map_err(|error| match error {
                 SearchError::Engine(error) => engine_error(dataset, &error),
                 SearchError::Stopped => QueryError::Cancelled,
             })
@@ -161,8 +173,14 @@ impl Backend for DuckDb {
         dataset: &'a Dataset,
         limits: &'a QueryLimits,
     ) -> BoxFuture<'a, Result<Vec<TableSummary>, QueryError>> {
-        self.with_connection(dataset, limits.timeout, |connection, dataset, _| {
-            let entries = tables::entries(connection).map_err(|error| engine_error(dataset, &error))?;
+        self.with_connection(dataset, limits.timeout, |session, dataset, _| {
+            let mut entries = tables::entries(session).map_err(|error| engine_error(dataset, &error))?;
+            entries.retain(|entry| {
+                // One that no query may touch is listed: whoever asks for it is told why.
+                let schemas = session.definitions.schemas_of_relation(&entry.schema, &entry.table);
+                let schemas = schemas.unwrap_or_else(|_| [entry.schema.to_ascii_lowercase()].into());
+                dataset.reach.check(&schemas).is_ok()
+            });
             Ok(entries.into_iter().map(|entry| entry.summary).collect())
         })
         .boxed()
@@ -175,15 +193,32 @@ impl Backend for DuckDb {
         limits: &'a QueryLimits,
     ) -> BoxFuture<'a, Result<TableInfo, QueryError>> {
         let (name, limits) = (name.to_owned(), *limits);
-        self.with_connection(dataset, limits.timeout, move |connection, dataset, stop| {
-            describe(connection, dataset, &name, &limits, stop)
+        self.with_connection(dataset, limits.timeout, move |session, dataset, stop| {
+            describe(session, dataset, &name, &limits, stop)
         })
         .boxed()
     }
 }
 
+/// What may be run: what `check` lets through, as far as its caller may see.
+fn within_reach(
+    session: &Session,
+    dataset: &Dataset,
+    check: impl FnOnce(&Stored) -> Result<Checked, Refusal>,
+) -> Result<Checked, QueryError> {
+    let checked = check(&session.definitions)?;
+    if let Some(table) = session.definitions.missing(&checked) {
+        let name = [&table.catalog, &table.schema].into_iter().flatten().chain([&table.name]);
+        let name = name.map(String::as_str).collect::<Vec<_>>().join(".");
+        let entries = tables::entries(session).map_err(|error| engine_error(dataset, &error))?;
+        return Err(unknown(dataset, &name, &entries));
+    }
+    dataset.reach.check(checked.schemas())?;
+    Ok(checked)
+}
+
 fn describe(
-    connection: &::duckdb::Connection,
+    connection: &Session,
     dataset: &Dataset,
     name: &str,
     limits: &QueryLimits,
@@ -200,6 +235,8 @@ fn describe(
         }
         Resolved::Unknown(near) => return Err(unknown_table(dataset, name, &near)),
     };
+    let schemas = connection.definitions.schemas_of_relation(&entry.schema, &entry.table)?;
+    dataset.reach.check(&schemas)?;
     let columns = tables::columns(connection, entry).map_err(failed)?;
     let sample = match limits.max_rows {
         0 => None,
@@ -229,16 +266,21 @@ fn explained(
         if let Some(name) = missing_table(&message)
             && let Ok(entries) = tables::entries(connection)
         {
-            let names: Vec<&str> = entries.iter().map(|entry| entry.summary.name.as_str()).collect();
-            let near = match catalog::resolve(name, &names) {
-                // It exists under its whole name, so that is what to write.
-                Resolved::Table(index) => vec![names[index]],
-                Resolved::Ambiguous(names) | Resolved::Unknown(names) => names,
-            };
-            return unknown_table(dataset, name, &near);
+            return unknown(dataset, name, &entries);
         }
     }
     run_error(dataset, error)
+}
+
+/// The error for a name that no table has, with near ones.
+fn unknown(dataset: &Dataset, name: &str, entries: &[tables::Entry]) -> QueryError {
+    let names: Vec<&str> = entries.iter().map(|entry| entry.summary.name.as_str()).collect();
+    let near = match catalog::resolve(name, &names) {
+        // It exists under its whole name, so that is what to write.
+        Resolved::Table(index) => vec![names[index]],
+        Resolved::Ambiguous(names) | Resolved::Unknown(names) => names,
+    };
+    unknown_table(dataset, name, &near)
 }
 
 /// The table that the engine says does not exist.
@@ -265,7 +307,9 @@ fn engine_error(dataset: &Dataset, error: &::duckdb::Error) -> QueryError {
     if message.starts_with("INTERRUPT") {
         return QueryError::Cancelled;
     }
-    if message.starts_with("Out of Memory") {
+    // Where it is met while rows are fetched, the words come wrapped.
+    if message.starts_with("Out of Memory") || message.contains("\"exception_type\":\"Out of Memory\"") {
+        ceiling::relieve();
         return QueryError::Memory;
     }
     let message = message.split("\n\nStack Trace").next().unwrap_or_default();

@@ -2,15 +2,19 @@
 
 use std::collections::HashMap;
 use std::fs::Metadata;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use ::duckdb::Connection;
 
+use super::ceiling;
+use super::definitions;
 use super::open::{self, Resources};
 use crate::backend::error::{QueryError, without_paths};
 use crate::dataset::Dataset;
+use crate::sql::Stored;
 
 pub(super) struct Pool {
     resources: Resources,
@@ -21,6 +25,22 @@ struct Opened {
     file: FileIdentity,
     /// Keeps the database open; never runs a query itself.
     root: Connection,
+    definitions: Arc<Stored>,
+    _open: ceiling::Open,
+}
+
+/// A connection for one query, and what its database defines.
+pub(super) struct Session {
+    connection: Connection,
+    pub(super) definitions: Arc<Stored>,
+}
+
+impl Deref for Session {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
 }
 
 impl Pool {
@@ -29,7 +49,7 @@ impl Pool {
     }
 
     /// A fresh connection to the dataset's database as it is now.
-    pub(super) fn connect(&self, dataset: &Dataset) -> Result<Connection, QueryError> {
+    pub(super) fn connect(&self, dataset: &Dataset) -> Result<Session, QueryError> {
         let path = &dataset.database;
         let metadata = std::fs::metadata(path).ok().filter(Metadata::is_file);
         let Some(file) = metadata.map(|metadata| FileIdentity::of(&metadata)) else {
@@ -40,12 +60,16 @@ impl Pool {
         if opened.get(path).is_none_or(|open| open.file != file) {
             // Queries under way keep the replaced file until they end.
             opened.remove(path);
-            let root =
-                open::locked(path, &self.resources).map_err(|error| unopened(dataset, path, &error))?;
-            opened.insert(path.clone(), Opened { file, root });
+            let unopened = |error| unopened(dataset, path, &error);
+            let root = open::locked(path, &self.resources).map_err(unopened)?;
+            let definitions = Arc::new(definitions::read(&root).map_err(unopened)?);
+            opened.insert(path.clone(), Opened { file, root, definitions, _open: ceiling::Open::begin() });
         }
-        let clone = opened.get(path).map(|open| open::connect(&open.root));
-        clone.and_then(Result::ok).ok_or(QueryError::Internal { what: "no connection" })
+        let session = opened.get(path).and_then(|open| {
+            let connection = open::connect(&open.root).ok()?;
+            Some(Session { connection, definitions: open.definitions.clone() })
+        });
+        session.ok_or(QueryError::Internal { what: "no connection" })
     }
 
     /// Drops the open database of a dataset, so that the next query opens it anew.

@@ -54,14 +54,16 @@ fn quote(name: &str) -> String {
 
 const TABLES: &str = "
     SELECT schema_name, table_name, column_count::BIGINT, estimated_size::BIGINT
-    FROM duckdb_tables() WHERE NOT internal AND NOT temporary AND database_name = current_database()
+    FROM system.main.duckdb_tables()
+    WHERE NOT internal AND NOT temporary AND database_name = system.main.current_database()
       AND schema_name NOT IN ('m4_meta', 'm4_notes')
     UNION ALL
     SELECT schema_name, view_name, column_count::BIGINT, NULL
-    FROM duckdb_views() WHERE NOT internal AND NOT temporary AND database_name = current_database()";
+    FROM system.main.duckdb_views()
+    WHERE NOT internal AND NOT temporary AND database_name = system.main.current_database()";
 
 const COLUMNS: &str = "
     SELECT column_name, data_type, is_nullable
-    FROM duckdb_columns()
-    WHERE database_name = current_database() AND schema_name = ? AND table_name = ?
+    FROM system.main.duckdb_columns()
+    WHERE database_name = system.main.current_database() AND schema_name = ? AND table_name = ?
     ORDER BY column_index";
