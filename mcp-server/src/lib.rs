@@ -56,6 +56,7 @@ pub fn serve(load: impl Fn() -> Config) -> Result<(), Box<dyn Explain>> {
     let config = load();
     logging::start(&config).map_err(boxed)?;
     let runtime = tokio::runtime::Runtime::new().map_err(|error| boxed(NoRuntime(error)))?;
+    backend::duckdb::ceiling::hold(config.limits.memory);
     let outcome = runtime.block_on(async {
         match &config.http {
             HttpSetting::Off => transport::stdio::serve(Toolbox::new(&config)).await.map_err(boxed),

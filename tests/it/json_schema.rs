@@ -90,6 +90,13 @@ fn keywords(root: &Value, schema: &Value, value: &Value, at: &str, errors: &mut 
                     }
                 }
             }
+            "additionalProperties" => {
+                let known = |name: &str| schema["properties"].get(name).is_some();
+                let others = value.as_object().into_iter().flatten().filter(|(name, _)| !known(name));
+                for (name, value) in others {
+                    check(root, rule, value, &format!("{at}.{name}"), errors);
+                }
+            }
             "items" => {
                 for (index, item) in value.as_array().into_iter().flatten().enumerate() {
                     check(root, rule, item, &format!("{at}[{index}]"), errors);

@@ -8,6 +8,7 @@ mod auth_check;
 mod cli;
 mod client;
 mod client_credentials;
+mod cohort;
 mod config_claude;
 mod credentials;
 mod download;
@@ -43,6 +44,7 @@ mod logins;
 #[cfg(unix)]
 mod logout;
 mod mock_issuer_binary;
+mod notes;
 mod one_gate;
 mod policy;
 mod real_demo;

@@ -16,17 +16,27 @@ use serde_json::{Value, json};
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Every tool, with arguments it accepts.
-pub(crate) fn every_tool() -> [(&'static str, Value); 7] {
+pub(crate) fn every_tool() -> [(&'static str, Value); 11] {
     [
         ("list_datasets", json!({})),
         ("get_database_schema", json!({})),
         ("get_table_info", json!({ "table_name": "mimiciv_hosp.patients" })),
         ("execute_query", json!({ "sql_query": COUNT_PATIENTS })),
+        ("search_notes", json!({ "query": "pneumonia" })),
+        ("get_note", json!({ "note_id": FIRST_NOTE })),
+        ("list_patient_notes", json!({ "subject_id": FIRST_PATIENT })),
+        ("query_cohort", json!({ "age_min": 60, "icd_codes": ["I", "4"], "has_icu_stay": true })),
         ("capabilities", json!({})),
         ("whoami", json!({})),
         ("set_dataset", json!({ "dataset_name": "mimic-iv-sample" })),
     ]
 }
+
+/// A patient of the sample dataset.
+pub(crate) const FIRST_PATIENT: u64 = 90_000_001;
+
+/// That patient's first note.
+pub(crate) const FIRST_NOTE: &str = "90000001-DS-1";
 
 /// Every resource.
 pub(crate) const RESOURCES: [&str; 2] = ["m4://capabilities", "m4://whoami"];

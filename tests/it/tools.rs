@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use crate::json_schema::assert_valid;
 use crate::setup::{
-    COUNT_PATIENTS, DEADLINE, call, empty, every_tool, install, sample_database, sql, start, with_sample,
+    COUNT_PATIENTS, DEADLINE, FIRST_NOTE, call, empty, every_tool, install, sample_database, sql, start,
+    with_sample,
 };
 
 #[test]
@@ -25,6 +26,12 @@ fn every_structured_answer_is_of_the_tools_output_schema() {
         ("execute_query", json!({ "sql_query": "SELECT * FROM range(5000)" })),
         ("execute_query", json!({ "sql_query": "SUMMARIZE mimiciv_hosp.patients" })),
         ("set_dataset", json!({ "dataset_name": "no-such-dataset" })),
+        ("search_notes", json!({ "query": "xylophone" })),
+        ("search_notes", json!({ "query": "pneumonia xylophone", "note_type": "radiology", "limit": 1 })),
+        ("get_note", json!({ "note_id": FIRST_NOTE, "max_length": 10 })),
+        ("list_patient_notes", json!({ "subject_id": 1 })),
+        ("query_cohort", json!({})),
+        ("query_cohort", json!({ "age_min": 130, "gender": "F", "in_hospital_mortality": true })),
     ];
     for (tool, arguments) in every_tool().into_iter().chain(more) {
         let reply = call(&mut server, tool, arguments);
@@ -47,11 +54,24 @@ fn the_tools_are_those_of_the_python_server_and_read_only() {
             .map(|map| map.keys().cloned().collect())
             .unwrap_or_default()
     };
-    let expected: [&[&str]; 7] = [
+    let expected: [&[&str]; 11] = [
         &[],
         &["dataset"],
         &["table_name", "show_sample", "dataset"],
         &["sql_query", "dataset", "limit"],
+        &["query", "note_type", "limit", "snippet_length", "dataset"],
+        &["note_id", "max_length", "dataset"],
+        &["subject_id", "note_type", "limit", "dataset"],
+        &[
+            "age_min",
+            "age_max",
+            "gender",
+            "icd_codes",
+            "icd_match_all",
+            "has_icu_stay",
+            "in_hospital_mortality",
+            "dataset",
+        ],
         &[],
         &[],
         &["dataset_name"],

@@ -1,6 +1,33 @@
--- Statements that the policy refuses, one a line, under the words that the refusal must contain. `\n` stands for a line break.
+-- Statements that the policy refuses, one a line, under the words that the refusal must contain; what the engine's locks alone would answer is marked. `\n` stands for a line break.
 
 # Function
+FROM mimiciv_hosp.adults, read_csv('/etc/passwd')
+SELECT bmi((SELECT count(*) FROM glob('/etc/*')), 180)
+FROM stays_of((SELECT size FROM read_text('/etc/passwd')))
+WITH "glob" AS (SELECT 1) SELECT * FROM "glob"('/etc/*')
+SELECT * FROM (FROM (FROM (FROM read_text('/proc/self/environ'))))
+SELECT max(size) OVER (ORDER BY (FROM glob('*'))) FROM range(1) t(size)
+FROM mimiciv_hosp.patients QUALIFY row_number() OVER (ORDER BY (SELECT count(*) FROM glob('*'))) = 1
+SELECT COLUMNS(c -> getenv('HOME') = c) FROM mimiciv_hosp.patients
+SELECT list_filter([1], lambda x: x = (SELECT count(*) FROM glob('*')))
+SELECT {'a': getenv('HOME')}
+SELECT MAP {getenv('HOME'): 1}
+SELECT CAST(getenv('HOME') AS INTEGER)
+SELECT getenv('HOME')::VARCHAR[]
+SELECT 1 IN (getenv('HOME'))
+SELECT TRY(getenv('HOME'))
+FROM mimiciv_hosp.patients GROUP BY GROUPING SETS ((current_setting('threads')))
+SELECT * FROM unnest([getenv('HOME')])
+SELECT * FROM range((SELECT count(*) FROM glob('*')))
+UNPIVOT (FROM read_csv('x.csv')) ON a
+FROM mimiciv_hosp.patients TABLESAMPLE 10% WHERE nextval('s') > 0
+SELECT bmi(1)
+SELECT bmi(1, 2, 3)
+FROM stays_of()
+SELECT json_execute_serialized_sql('{}')
+FROM pragma_show('patients')
+FROM read_blob(['/etc/passwd', '/etc/hosts'])
+FROM read_csv_auto('s3://bucket/x.csv', header = true)
 SELECT * FROM read_csv('/etc/passwd')
 SELECT * FROM READ_CSV('/etc/passwd')
 SELECT * FROM "read_csv"('/etc/passwd')
@@ -51,16 +78,41 @@ EXPLAIN ANALYZE SELECT * FROM read_csv('/etc/passwd')
 EXPLAIN (ANALYZE, FORMAT json) SELECT * FROM read_csv('/etc/passwd')
 PIVOT (FROM read_csv('/etc/passwd')) ON a USING count(*)
 PIVOT (FROM read_csv('/etc/passwd')) ON a IN (1) USING count(*)
-FROM query('SELECT 1')
 FROM query_table('patients')
 FROM query_table(['patients'])
 FROM json_execute_serialized_sql('{}')
+FROM duckdb_extensions()
+FROM pragma_database_list()
+FROM pragma_table_info('patients')
+FROM pragma_storage_info('patients')
+FROM histogram('patients', 'gender')
+FROM no_such_function()
+SELECT getenv('HOME')
+SELECT nextval('s')
+SELECT currval('s')
+SELECT setval('s', 1)
+SELECT no_such_function(1)
+SELECT no_such_schema.macro_of_the_file(1)
+SELECT * FROM mimiciv_hosp.patients WHERE subject_id = nextval('s')
+SELECT * FROM mimiciv_hosp.patients GROUP BY getenv('HOME')
+SELECT __internal_compress_integral_utinyint(1, 1)
+
+# Function | the engine alone answers
+FROM test_all_types()
+FROM enable_peg_parser()
+FROM force_checkpoint()
+SELECT 1 BETWEEN getvariable('a') AND 2
+SELECT * FROM mimiciv_hosp.patients ORDER BY current_setting('threads') LIMIT 1
+SELECT count(*) FILTER (WHERE current_setting('threads') = '1') FROM range(1)
+SELECT * FROM json_execute_serialized_sql(json_serialize_sql('SELECT 1'))
+FROM pragma_metadata_info()
+FROM duckdb_log_contexts()
+FROM query('SELECT 1')
 SELECT json_serialize_plan('SELECT 1')
 SELECT json_serialize_sql('SELECT 1')
 FROM duckdb_databases()
 FROM duckdb_settings()
 FROM duckdb_secrets()
-FROM duckdb_extensions()
 FROM duckdb_temporary_files()
 FROM duckdb_logs()
 FROM duckdb_logs_parsed('HTTP')
@@ -71,43 +123,32 @@ FROM duckdb_views()
 FROM duckdb_prepared_statements()
 FROM duckdb_external_file_cache()
 FROM which_secret('s3://x', 's3')
-FROM pragma_database_list()
 FROM pragma_database_size()
-FROM pragma_table_info('patients')
-FROM pragma_storage_info('patients')
 FROM pragma_platform()
 FROM pragma_user_agent()
 FROM enable_logging()
 FROM enable_profiling()
-FROM force_checkpoint()
 FROM checkpoint()
 FROM truncate_duckdb_logs()
-FROM enable_peg_parser()
-FROM histogram('patients', 'gender')
-FROM test_all_types()
-FROM no_such_function()
 SELECT current_setting('temp_directory')
 SELECT CURRENT_SETTING('temp_directory')
 SELECT "current_setting"('temp_directory')
 SELECT main.current_setting('temp_directory')
-SELECT getenv('HOME')
 SELECT getvariable('x')
-SELECT nextval('s')
-SELECT currval('s')
-SELECT setval('s', 1)
 SELECT write_log('x')
 SELECT sleep_ms(1000)
 SELECT pg_sleep(10)
 SELECT setseed(0.5)
 SELECT current_query()
 SELECT pg_get_viewdef(1)
-SELECT no_such_function(1)
-SELECT no_such_schema.macro_of_the_file(1)
-SELECT * FROM mimiciv_hosp.patients WHERE subject_id = nextval('s')
-SELECT * FROM mimiciv_hosp.patients GROUP BY getenv('HOME')
-SELECT __internal_compress_integral_utinyint(1, 1)
 
 # would be read as a file
+FROM "http://169.254.169.254/latest/meta-data"
+SELECT * FROM '~/.ssh/id_rsa'
+SELECT * FROM mimiciv_hosp."../x"
+FROM '\\\\server\\share'
+SELECT * FROM 'file:///etc/passwd'
+FROM "data/*/x.parquet"
 FROM 'file.csv'
 SELECT * FROM "file.csv"
 SELECT * FROM 'dir/file.parquet'
@@ -123,12 +164,19 @@ SELECT (SELECT count(*) FROM 'file.csv')
 PIVOT 'file.csv' ON a USING count(*)
 EXPLAIN FROM 'file.csv'
 
+# would be read as a file | the engine alone answers
+WITH "a.csv" AS (SELECT 1) SELECT * FROM "a.csv"
+
 # View
+FROM duckdb_thing_of_the_future
+FROM information_schema.thing_of_the_future
+
+# View | the engine alone answers
+FROM duckdb_logs
 FROM duckdb_databases
 FROM system.main.duckdb_databases
 FROM "DuckDB_Databases"
 FROM pragma_database_list
-FROM duckdb_logs
 FROM duckdb_views
 FROM sqlite_master
 FROM pg_settings
@@ -136,11 +184,19 @@ FROM pg_catalog.pg_settings
 FROM pg_database
 FROM pg_views
 FROM information_schema.views
-FROM duckdb_thing_of_the_future
-FROM information_schema.thing_of_the_future
 DESCRIBE duckdb_databases
 
 # not allowed: only queries
+COPY (SELECT 1) TO 'x.parquet' (FORMAT parquet)
+COPY FROM DATABASE hospital TO x
+ATTACH 'host=db user=x' AS p (TYPE postgres)
+CREATE TABLE x AS FROM mimiciv_hosp.patients
+CREATE FUNCTION f(a) AS a
+ALTER VIEW mimiciv_hosp.adults RENAME TO x
+DROP MACRO bmi
+INSERT INTO mimiciv_hosp.patients BY NAME SELECT 9 AS subject_id
+INSERT OR REPLACE INTO mimiciv_hosp.patients VALUES (9, 'F', 1, NULL)
+SET memory_limit = '100GB'
 COPY mimiciv_hosp.patients TO '/tmp/x.csv'
 COPY (SELECT 1) TO '/tmp/x.csv'
 COPY mimiciv_hosp.patients FROM '/tmp/x.csv'
@@ -149,22 +205,15 @@ IMPORT DATABASE '/tmp/x'
 ATTACH '/tmp/x.duckdb'
 ATTACH ':memory:' AS m
 DETACH x
-USE mimiciv_hosp
 INSTALL httpfs
 LOAD httpfs
 FORCE INSTALL httpfs
 UPDATE EXTENSIONS
-PRAGMA database_list
 PRAGMA table_info('patients')
-pragma version
 SET threads = 1
-SET VARIABLE x = 1
-SET SESSION search_path = 'mimiciv_hosp'
 RESET threads
 CALL pragma_database_list()
-CALL range(3)
 CREATE TABLE x (a INTEGER)
-CREATE TEMP TABLE x AS SELECT 1
 CREATE OR REPLACE VIEW v AS SELECT 1
 CREATE MACRO m(a) AS a
 CREATE SECRET s (TYPE s3)
@@ -180,36 +229,48 @@ INSERT INTO mimiciv_hosp.patients SELECT * FROM mimiciv_hosp.patients RETURNING 
 UPDATE mimiciv_hosp.patients SET gender = 'x'
 DELETE FROM mimiciv_hosp.patients
 MERGE INTO mimiciv_hosp.patients p USING mimiciv_hosp.patients q ON p.subject_id = q.subject_id WHEN MATCHED THEN DELETE
-BEGIN
-BEGIN TRANSACTION
-START TRANSACTION
 COMMIT
 ROLLBACK
 ABORT
 END
+EXECUTE p
+EXPLAIN CREATE TABLE x (a INTEGER)
+EXPLAIN ANALYZE INSERT INTO mimiciv_hosp.patients VALUES (9, 'F', 1, NULL)
+EXPLAIN ANALYZE COPY (SELECT 1) TO '/tmp/x.csv'
+WITH x AS (SELECT 1) INSERT INTO mimiciv_hosp.patients SELECT 1, 'F', 1, NULL
+
+# not allowed: only queries | the engine alone answers
+PRAGMA enable_profiling
+USE mimiciv_hosp
+PRAGMA database_list
+pragma version
+SET VARIABLE x = 1
+SET SESSION search_path = 'mimiciv_hosp'
+CALL range(3)
+CREATE TEMP TABLE x AS SELECT 1
+BEGIN
+BEGIN TRANSACTION
+START TRANSACTION
 CHECKPOINT
 FORCE CHECKPOINT
 VACUUM
 ANALYZE
 PREPARE p AS SELECT 1
-EXECUTE p
 DEALLOCATE p
 SHOW VARIABLES
-EXPLAIN CREATE TABLE x (a INTEGER)
-EXPLAIN ANALYZE INSERT INTO mimiciv_hosp.patients VALUES (9, 'F', 1, NULL)
-EXPLAIN ANALYZE COPY (SELECT 1) TO '/tmp/x.csv'
 EXPLAIN PIVOT mimiciv_hosp.patients ON gender
-WITH x AS (SELECT 1) INSERT INTO mimiciv_hosp.patients SELECT 1, 'F', 1, NULL
 PIVOT mimiciv_hosp.patients ON gender IN (SELECT gender FROM mimiciv_hosp.patients)
 
 # one statement at a time
-SELECT 1; SELECT 2
-SELECT 1;; SELECT 2;
 SELECT 1; DROP TABLE mimiciv_hosp.patients
 PIVOT mimiciv_hosp.patients ON gender; DROP TABLE mimiciv_hosp.patients
+BEGIN; DROP TABLE mimiciv_hosp.patients; COMMIT
+
+# one statement at a time | the engine alone answers
+SELECT 1; SELECT 2
+SELECT 1;; SELECT 2;
 EXPLAIN SELECT 1; SELECT 2
 SELECT 1 /* ; */; PRAGMA database_list
-BEGIN; DROP TABLE mimiciv_hosp.patients; COMMIT
 
 # does not parse
 SELEC 1
@@ -230,5 +291,5 @@ SELECT $1
 SELECT $name
 SELECT * FROM mimiciv_hosp.patients WHERE subject_id = $id
 
-# nested too deeply
+# nested too deeply | the engine alone answers
 SELECT list_transform([1], lambda a: list_transform([1], lambda b: list_transform([1], lambda c: list_transform([1], lambda d: list_transform([1], lambda e: list_transform([1], lambda f: list_transform([1], lambda g: 1)))))))

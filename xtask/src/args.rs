@@ -9,7 +9,7 @@ use crate::duckdb::Way;
 use crate::failure::{Outcome, print, say};
 use crate::workspace::{Profile, Workspace};
 use crate::{
-    bench, build, ci, conformance, demo, duckdb, fuzz, interop, issuer, keyring, load, mutants, suite,
+    bench, build, ci, conformance, demo, duckdb, fuzz, interop, issuer, keyring, load, mutants, sql, suite,
 };
 
 /// Contributors' workflows of M4.
@@ -48,6 +48,8 @@ enum Command {
     Load(load::LoadArgs),
     /// Changes auth-core a little in every place and sees whether a test notices.
     Mutants(MutantsArgs),
+    /// Puts the SQL corpus, or statements of your own, to both SQL defences, each by itself.
+    Sql(sql::SqlArgs),
     /// Finds or fetches the `DuckDB` library and prints its directory.
     Duckdb(LibraryArgs),
 }
@@ -152,6 +154,7 @@ fn dispatch(command: Command) -> Outcome<ExitCode> {
         Command::Fuzz(args) => fuzz::run(&workspace, &args)?,
         Command::Load(args) => return load::run(&workspace, &args),
         Command::Mutants(args) => mutants::run(&workspace, &args.rest)?,
+        Command::Sql(args) => return sql::run(&workspace, &args),
         Command::Duckdb(args) => match args.resolve(&workspace)? {
             duckdb::Library::Directory(directory) => print(directory.display()),
             duckdb::Library::Bundled => {

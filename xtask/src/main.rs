@@ -23,6 +23,7 @@ mod mutants;
 mod node;
 mod python;
 mod security_page;
+mod sql;
 mod suite;
 mod tidy;
 mod tools;

@@ -15,7 +15,7 @@ use futures_util::future::BoxFuture;
 pub use self::duckdb::DuckDb;
 pub use catalog::{ColumnInfo, TableInfo, TableSummary};
 pub use error::QueryError;
-pub use result::{Column, CutBy, ResultSet, Truncation};
+pub use result::{Column, Continuation, CutBy, ResultSet, Truncation};
 pub use statement::{Parameter, Statement};
 pub use value::Value;
 

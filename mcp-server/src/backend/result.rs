@@ -13,8 +13,28 @@ pub struct ResultSet {
     pub rows: Vec<Vec<Value>>,
     /// Present when there is more than `rows` holds.
     pub truncated: Option<Truncation>,
+    /// How to get the rows after these, where it was cut and its order tells.
+    pub next: Option<Continuation>,
     /// How long it took, from the call to the last row.
     pub elapsed: Duration,
+}
+
+/// Where the rows after the ones shown begin, in terms of the columns that they are ordered by.
+///
+/// It needs no `OFFSET`: it holds whatever was added or removed meanwhile, and the engine skips nothing row by row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Continuation {
+    /// What is true of the rows that follow, and of no row shown.
+    pub condition: String,
+    /// The order, as SQL.
+    pub order: String,
+}
+
+impl Continuation {
+    /// The query for the rows that follow those that `query` gave.
+    pub fn of(&self, query: &str) -> String {
+        format!("SELECT * FROM ({query}) WHERE {} ORDER BY {}", self.condition, self.order)
+    }
 }
 
 /// A column of a result.

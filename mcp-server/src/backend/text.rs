@@ -35,16 +35,19 @@ impl ResultSet {
             1 => "1 row".to_owned(),
             rows => format!("{rows} rows"),
         };
+        if let Some(next) = &self.next {
+            return format!("(first {shown}, there are more: aggregate, or go on with {})", next.of("this query"));
+        }
         match self.truncated.map(|truncation| truncation.by) {
             None => format!("({shown})"),
             Some(CutBy::Rows) => format!(
-                "(first {shown}, there are more: aggregate, add WHERE, or ORDER BY with LIMIT and OFFSET; or raise the limit)"
+                "(first {shown}, there are more: aggregate, add WHERE, raise the limit, or ORDER BY columns that tell rows apart)"
             ),
             Some(CutBy::Bytes) if self.rows.len() == 1 => {
                 format!("({shown}, cut for its size: select fewer columns, or parts with substring())")
             }
             Some(CutBy::Bytes) => format!(
-                "(first {shown}, cut for their size: select fewer columns, aggregate, or page with ORDER BY, LIMIT and OFFSET)"
+                "(first {shown}, cut for their size: select fewer columns, aggregate, or ORDER BY columns that tell rows apart)"
             ),
         }
     }
@@ -104,7 +107,7 @@ mod tests {
     fn result(rows: Vec<Vec<Value>>, truncated: Option<CutBy>) -> ResultSet {
         let column = |name: &str| Column { name: name.into(), type_name: "VARCHAR".into() };
         let truncated = truncated.map(|by| Truncation { by, shown: rows.len() });
-        ResultSet { columns: vec![column("id"), column("a|b")], rows, truncated, elapsed: Duration::ZERO }
+        ResultSet { columns: vec![column("id"), column("a|b")], rows, truncated, next: None, elapsed: Duration::ZERO }
     }
 
     #[test]

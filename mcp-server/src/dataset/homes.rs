@@ -4,7 +4,7 @@
 //! means those as well.
 
 use super::definition::{Definition, Origin};
-use crate::notes::{INDEX_SCHEMA, Kind};
+use crate::notes::{INDEX_SCHEMA, NOTE_SCHEMA};
 
 /// The datasets that there are, as seen from the database of one of them.
 #[derive(Debug, Clone)]
@@ -27,10 +27,9 @@ impl Homes {
     ///   whatever other dataset promises a schema of that name.
     /// - None where the database's own dataset has this schema.
     /// - Else every dataset that has it: it is not to be told which one's it is.
-    ///
-    /// The index of the notes' words is the notes', as far as anyone may read it.
     pub fn others(&self, schema: &str) -> Vec<&str> {
-        let schema = if schema == INDEX_SCHEMA { Kind::SCHEMA } else { schema };
+        // The index of the notes is made of the notes.
+        let schema = if schema == INDEX_SCHEMA { NOTE_SCHEMA } else { schema };
         let own = self.own.as_ref();
         if own.is_some_and(|own| own.synthetic && has(own, schema) || is_verified_by(own, schema)) {
             return Vec::new();
@@ -85,7 +84,7 @@ mod tests {
     fn notes_in_another_datasets_database_are_the_notes_datasets() {
         for own in ["mimic-iv", "mimic-iv-demo", "eicu", "promising", "ward", "nobody"] {
             assert_eq!(others(own, "mimiciv_note"), ["mimic-iv-note"], "{own}");
-            assert_eq!(others(own, INDEX_SCHEMA), ["mimic-iv-note"], "{own}");
+            assert_eq!(others(own, "m4_notes"), ["mimic-iv-note"], "{own}");
         }
         assert_eq!(others("mimic-iv", "eicu_crd"), ["eicu"]);
     }

@@ -20,7 +20,7 @@ use super::sql::identifier;
 use super::staging::Staging;
 use super::table::Prepared;
 use crate::dataset::Definition;
-use crate::notes::{self, BuildError};
+use crate::notes::{self, BuildError, Indexed};
 
 /// How much memory DuckDB may use while loading; beyond it, it spills beside the database. The process needs some
 /// more: `cargo xtask ingest-memory` shows that all of it stays below 1 GB.
@@ -47,7 +47,7 @@ pub(super) fn build(
     if filled.is_err() && reports.iter().any(Option::is_some) {
         staging.keep();
     }
-    filled?;
+    let indexed = filled?;
     let tables: Vec<_> = reports.into_iter().flatten().collect();
     on_progress(Progress::Publishing);
     meta::write(&connection, definition, &plan.sources, &tables)?;
@@ -58,6 +58,7 @@ pub(super) fn build(
         dataset: definition.name.to_string(),
         database,
         tables,
+        indexed,
         absent: plan.absent,
         unrecognised: plan.unrecognised,
     })
@@ -67,11 +68,11 @@ fn index_notes(
     connection: &Connection,
     staging: &Staging,
     on_progress: &mut dyn FnMut(Progress<'_>),
-) -> Result<(), IngestError> {
+) -> Result<Vec<Indexed>, IngestError> {
     let index = notes::index_all(connection, staging.directory(), &mut |kind, notes, of| {
         on_progress(Progress::Indexing { table: kind.table(), notes, of });
     });
-    index.map(drop).map_err(|error| match error {
+    index.map_err(|error| match error {
         BuildError::File { path, source } => IngestError::write(&path, source),
         BuildError::Engine(error) => error.into(),
         unfit @ BuildError::Unfit { .. } => IngestError::Notes(unfit),

@@ -74,6 +74,8 @@ pub struct Report {
     pub database: PathBuf,
     /// Every table loaded, in order.
     pub tables: Vec<TableReport>,
+    /// The notes whose words were indexed.
+    pub indexed: Vec<crate::notes::Indexed>,
     /// Tables the dataset has and the source lacked, with their schema.
     pub absent: Vec<String>,
     /// Files in the dataset's folders that belong to no known table and were not loaded.

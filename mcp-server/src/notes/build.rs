@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
+use std::time::Instant;
 
 use duckdb::arrow::array::{Array, Int64Array, StringArray};
 use duckdb::{Appender, Connection, params};
@@ -21,7 +22,7 @@ use super::run::{Chunk, Piece, Run};
 use super::{FORMAT, Kind};
 
 /// What became of one kind of note.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct Indexed {
     /// Which.
     pub kind: Kind,
@@ -29,6 +30,10 @@ pub struct Indexed {
     pub notes: u64,
     /// How many words they have together.
     pub words: u64,
+    /// Bytes that say where the words are.
+    pub bytes: u64,
+    /// How long it took, in milliseconds.
+    pub milliseconds: u64,
 }
 
 /// Why there is no index.
@@ -57,7 +62,7 @@ pub enum BuildError {
 
 /// Indexes every note table the database has, in one transaction each; `scratch` is a directory for files that it removes.
 ///
-/// An index that is there for a table of as many rows is kept. `on_progress` hears, now and then, how many notes of how many
+/// An index that is there for the same notes is kept: a run that was killed after it need not make it again. `on_progress` hears, now and then, how many notes of how many
 /// are read.
 pub fn index_all(
     connection: &Connection,
@@ -70,15 +75,14 @@ pub fn index_all(
             continue;
         }
         connection.execute_batch(CREATE)?;
-        let total: u64 =
-            connection.query_row(&format!("SELECT count(*) FROM {}", kind.table()), [], |row| row.get(0))?;
-        if is_indexed(connection, kind, total)? {
+        let notes = Notes::of(connection, kind)?;
+        if is_indexed(connection, kind, &notes)? {
             continue;
         }
         let folder = scratch.join(format!("{}-index", kind.name()));
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).map_err(|source| BuildError::File { path: folder.clone(), source })?;
-        let outcome = index(connection, kind, total, &folder, on_progress);
+        let outcome = index(connection, kind, &notes, &folder, on_progress);
         let _ = fs::remove_dir_all(&folder);
         made.push(outcome?);
     }
@@ -86,7 +90,7 @@ pub fn index_all(
 }
 
 fn exists(connection: &Connection, kind: Kind) -> Result<bool, BuildError> {
-    let (schema, table) = kind.table().split_once('.').unwrap_or_default();
+    let (schema, table) = kind.schema_and_table();
     let columns: i64 = connection.query_row(
         "SELECT count(*) FROM duckdb_columns() WHERE database_name = current_database() AND schema_name = ? \
          AND table_name = ? AND column_name = 'text' AND data_type = 'VARCHAR'",
@@ -96,23 +100,44 @@ fn exists(connection: &Connection, kind: Kind) -> Result<bool, BuildError> {
     Ok(columns == 1)
 }
 
-fn is_indexed(connection: &Connection, kind: Kind, notes: u64) -> Result<bool, BuildError> {
-    let sql = "SELECT count(*) > 0 FROM m4_notes.indexes WHERE note_type = ? AND format = ? AND notes = ?";
-    Ok(connection.query_row(sql, params![kind.name(), FORMAT, notes], |row| row.get(0))?)
+/// The notes of a table, as far as it matters whether they are the same.
+struct Notes {
+    count: u64,
+    /// Of every note and its row.
+    fingerprint: String,
+}
+
+impl Notes {
+    fn of(connection: &Connection, kind: Kind) -> Result<Self, BuildError> {
+        let sql = format!("SELECT count(*), bit_xor(hash(rowid, text))::VARCHAR FROM {}", kind.table());
+        Ok(connection.query_row(&sql, [], |row| {
+            Ok(Self { count: row.get(0)?, fingerprint: row.get::<_, Option<String>>(1)?.unwrap_or_default() })
+        })?)
+    }
+}
+
+fn is_indexed(connection: &Connection, kind: Kind, notes: &Notes) -> Result<bool, BuildError> {
+    let sql = "SELECT count(*) > 0 FROM m4_notes.indexes \
+               WHERE note_type = ? AND format = ? AND notes = ? AND fingerprint = ?";
+    let of = params![kind.name(), FORMAT, notes.count, notes.fingerprint];
+    Ok(connection.query_row(sql, of, |row| row.get(0))?)
 }
 
 fn index(
     connection: &Connection,
     kind: Kind,
-    total: u64,
+    notes: &Notes,
     folder: &Path,
     on_progress: &mut dyn FnMut(Kind, u64, u64),
 ) -> Result<Indexed, BuildError> {
-    let (runs, lengths) = collect(connection, kind, folder, &mut |done| on_progress(kind, done, total))?;
+    let start = Instant::now();
+    let (runs, lengths) =
+        collect(connection, kind, folder, &mut |done| on_progress(kind, done, notes.count))?;
     connection.execute_batch("BEGIN TRANSACTION")?;
-    let written = write(connection, kind, total, &runs, &lengths);
+    let written = write(connection, kind, notes, &runs, &lengths);
     connection.execute_batch(if written.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
-    written
+    let milliseconds = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+    Ok(Indexed { milliseconds, ..written? })
 }
 
 /// Reads the notes and leaves a file of words per chunk, and the length of each note by its row.
@@ -218,7 +243,7 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 fn write(
     connection: &Connection,
     kind: Kind,
-    notes: u64,
+    notes: &Notes,
     runs: &[PathBuf],
     lengths: &[u16],
 ) -> Result<Indexed, BuildError> {
@@ -232,10 +257,12 @@ fn write(
     let mut out = Words {
         appender: connection.appender_to_db(words_table, super::INDEX_SCHEMA)?,
         waiting: 0,
+        bytes: 0,
         block: Block::default(),
     };
     merge(runs, &mut out)?;
     out.appender.flush()?;
+    let bytes = out.bytes;
     drop(out);
     let mut appender = connection.appender_to_db(lengths_table, super::INDEX_SCHEMA)?;
     for (block, lengths) in (0_i32..).zip(lengths.chunks(BLOCK as usize)) {
@@ -245,9 +272,9 @@ fn write(
     appender.flush()?;
     drop(appender);
     let words = lengths.iter().map(|&length| u64::from(length)).sum();
-    let row = params![kind.name(), FORMAT, notes, words];
-    connection.execute("INSERT INTO m4_notes.indexes VALUES (?, ?, ?, ?)", row)?;
-    Ok(Indexed { kind, notes, words })
+    let row = params![kind.name(), FORMAT, notes.count, words, notes.fingerprint];
+    connection.execute("INSERT INTO m4_notes.indexes VALUES (?, ?, ?, ?, ?)", row)?;
+    Ok(Indexed { kind, notes: notes.count, words, bytes, milliseconds: 0 })
 }
 
 /// Puts what the files have of each word together, in the order of the words and, for each, of the notes.
@@ -286,6 +313,7 @@ struct Words<'a> {
     appender: Appender<'a>,
     /// Bytes that the appender holds.
     waiting: usize,
+    bytes: u64,
     block: Block,
 }
 
@@ -329,7 +357,9 @@ impl Words<'_> {
             block.postings.as_slice(),
             block.positions.as_slice()
         ])?;
-        self.waiting += block.postings.len() + block.positions.len() + word.len() + ROW;
+        let bytes = block.postings.len() + block.positions.len() + word.len();
+        self.bytes += bytes as u64;
+        self.waiting += bytes + ROW;
         if self.waiting > FLUSH {
             self.appender.flush()?;
             self.waiting = 0;
@@ -341,7 +371,8 @@ impl Words<'_> {
 
 const CREATE: &str = "
     CREATE SCHEMA IF NOT EXISTS m4_notes;
-    CREATE TABLE IF NOT EXISTS m4_notes.indexes (note_type VARCHAR, format BIGINT, notes UBIGINT, words UBIGINT);
+    CREATE TABLE IF NOT EXISTS m4_notes.indexes (note_type VARCHAR, format BIGINT, notes UBIGINT, words UBIGINT,
+        fingerprint VARCHAR);
 ";
 
 /// Bytes of text in a chunk.

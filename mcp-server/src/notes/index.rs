@@ -26,8 +26,8 @@ impl<'c> Index<'c> {
         notes: u64,
     ) -> Result<Option<Self>, duckdb::Error> {
         let made: bool = connection.query_row(
-            "SELECT count(*) > 0 FROM duckdb_tables() WHERE database_name = current_database() \
-             AND schema_name = 'm4_notes' AND table_name = 'indexes'",
+            "SELECT count(*) > 0 FROM system.main.duckdb_tables() \
+             WHERE database_name = system.main.current_database() AND schema_name = 'm4_notes' AND table_name = 'indexes'",
             [],
             |row| row.get(0),
         )?;

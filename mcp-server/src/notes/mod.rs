@@ -28,8 +28,12 @@ pub(crate) use search::{SearchError, search};
 /// The schema that holds the index. It is made of what notes say, so whoever may not read the notes may not read it.
 pub const INDEX_SCHEMA: &str = "m4_notes";
 
+/// The schema that holds the notes.
+pub const NOTE_SCHEMA: &str = "mimiciv_note";
+
 /// A kind of note: one table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// Discharge summaries.
     Discharge,
@@ -49,15 +53,17 @@ impl Kind {
         }
     }
 
-    /// The schema of every kind's table.
-    pub const SCHEMA: &str = "mimiciv_note";
-
     /// The table that holds it.
     pub const fn table(self) -> &'static str {
         match self {
             Self::Discharge => "mimiciv_note.discharge",
             Self::Radiology => "mimiciv_note.radiology",
         }
+    }
+
+    /// The same in two parts.
+    pub(crate) fn schema_and_table(self) -> (&'static str, &'static str) {
+        self.table().split_once('.').unwrap_or_default()
     }
 
     /// The table of its words.

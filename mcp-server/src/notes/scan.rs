@@ -1,5 +1,7 @@
 //! Searches without an index: the engine passes by the notes that lack a word, the rest is read here.
 //!
+//! The functions are named whole: a database may have macros of the same names.
+//!
 //! How rare a word is comes from the notes that were read, so the order can differ from the index's.
 
 use duckdb::arrow::array::{Array, Int64Array, StringArray};
@@ -99,7 +101,7 @@ impl Read {
 fn condition(query: &Query, matching: Match) -> (String, Vec<&str>) {
     let mut words = Vec::new();
     let mut atom = |atom: &'_ Atom| -> String {
-        let has = atom.words.iter().map(|_| "contains(lower(text), ?)").collect::<Vec<_>>();
+        let has = atom.words.iter().map(|_| "system.main.contains(system.main.lower(text), ?)").collect::<Vec<_>>();
         format!("({})", has.join(" AND "))
     };
     let mut clause = |clause: &'_ Clause| -> String {

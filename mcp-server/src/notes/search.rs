@@ -141,10 +141,10 @@ pub(crate) fn search(
 
 /// How many notes of a kind there are; `None` where there is no such table.
 fn count(connection: &Connection, kind: Kind) -> Result<Option<u64>, duckdb::Error> {
-    let (schema, table) = kind.table().split_once('.').unwrap_or_default();
+    let (schema, table) = kind.schema_and_table();
     let known: bool = connection.query_row(
-        "SELECT count(*) > 0 FROM information_schema.tables WHERE table_catalog = current_database() \
-         AND table_schema = ? AND table_name = ?",
+        "SELECT count(*) > 0 FROM system.main.duckdb_tables() \
+         WHERE database_name = system.main.current_database() AND schema_name = ? AND table_name = ?",
         [schema, table],
         |row| row.get(0),
     )?;

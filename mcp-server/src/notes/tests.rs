@@ -139,6 +139,17 @@ fn an_index_of_other_notes_is_not_believed_and_is_made_again() {
 }
 
 #[test]
+fn an_index_of_as_many_other_notes_is_made_again() {
+    let connection = database(&NOTES);
+    indexed(&connection);
+    connection
+        .execute("UPDATE mimiciv_note.discharge SET text = 'zebra' WHERE note_id = '3-DS-1'", [])
+        .unwrap();
+    assert_eq!(indexed(&connection).len(), 1);
+    assert_eq!(ids(&find(&connection, "zebra", 5)), ["3-DS-1"]);
+}
+
+#[test]
 fn a_limit_keeps_the_best_and_the_count_of_all() {
     let notes: Vec<(String, String)> =
         (0..300).map(|n| (format!("{n}-DS-1"), format!("fever {}", "filler ".repeat(n)))).collect();

@@ -7,6 +7,8 @@
 pub(crate) mod corpus;
 mod functions;
 mod lexer;
+#[cfg(test)]
+mod mutation_tests;
 mod order;
 mod parser;
 mod pivot;
@@ -17,6 +19,6 @@ mod tree;
 
 pub use order::{ColumnRef, Direction, OrderKey};
 pub(crate) use policy::check_prepared;
-pub use policy::{Checked, TableName, check, check_in};
+pub use policy::{Checked, TableName, bare, check, check_in};
 pub use refusal::Refusal;
 pub use stored::Stored;

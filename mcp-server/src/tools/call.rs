@@ -15,7 +15,7 @@ use super::{CallError, DataSource, Output, Source, Toolbox, capabilities, cohort
 use super::{patient_notes, query, schema, search_notes, table, whoami};
 use crate::backend::QueryLimits;
 use crate::gate::Granted;
-use crate::notes::Kind;
+use crate::notes::NOTE_SCHEMA;
 
 /// One call of one tool.
 #[derive(Debug, Clone)]
@@ -109,8 +109,9 @@ impl Call {
             }
             // Whether there are any notes is told to nobody who may not read them.
             Self::SearchNotes(_) | Self::GetNote(_) | Self::ListPatientNotes(_) => {
-                Ok(dataset.reach.check([&Kind::SCHEMA.to_owned()])?)
+                Ok(dataset.reach.check(&[NOTE_SCHEMA.to_owned()])?)
             }
+            Self::QueryCohort(cohort) => Ok(dataset.reach.check(&cohort.schemas())?),
             _ => Ok(()),
         }
     }

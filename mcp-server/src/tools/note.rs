@@ -9,7 +9,7 @@ use super::arguments::{bounded, size};
 use super::{CallError, DataSource, Output, Toolbox};
 use crate::backend::{QueryLimits, Statement, Value};
 use crate::gate::Granted;
-use crate::notes::Kind;
+use crate::notes::{Kind, NOTE_SCHEMA};
 
 pub(super) const NAME: &str = "get_note";
 
@@ -144,6 +144,8 @@ fn readable(note: &NoteOutput, kind: Kind, shown: usize) -> String {
 
 /// The kinds of notes a dataset has; an error where it has none.
 pub(super) async fn source_kinds(toolbox: &Toolbox, source: DataSource<'_>) -> Result<Vec<Kind>, CallError> {
+    // Tables out of reach are not listed, and a refusal says more than that there are none.
+    source.dataset.reach.check(&[NOTE_SCHEMA.to_owned()])?;
     let tables = source.backend.schema(&source.dataset, &toolbox.limits).await?;
     let has = |kind: &Kind| tables.iter().any(|table| table.name == kind.table());
     let kinds: Vec<Kind> = Kind::ALL.into_iter().filter(has).collect();

@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{CallError, DataSource, Output, Toolbox};
-use crate::backend::{Column, QueryLimits, ResultSet};
+use crate::backend::{Column, CutBy, QueryLimits, ResultSet};
 use crate::gate::Granted;
+use crate::sql::bare;
 
 pub(super) const NAME: &str = "execute_query";
 
@@ -31,6 +32,8 @@ pub struct Answer {
     pub dataset: String,
     /// What came back.
     pub result: ResultSet,
+    /// The query for the rows that follow, where it was cut and its order tells.
+    pub next_query: Option<String>,
 }
 
 /// What `execute_query` answers.
@@ -44,6 +47,12 @@ pub(super) struct QueryOutput {
     row_count: usize,
     /// Whether there is more than `rows` holds.
     truncated: bool,
+    /// The limit that cut it: rows or bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cut_by: Option<&'static str>,
+    /// The query for the rows that follow, where the order of these tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_query: Option<String>,
     elapsed_ms: u64,
 }
 
@@ -66,7 +75,9 @@ pub(super) async fn run(
     let asked = args.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
     let limits = QueryLimits { max_rows: toolbox.limits.max_rows.min(asked), ..toolbox.limits };
     let result = backend.query(&dataset, &args.sql_query, &limits).await?;
-    Ok(Answer { dataset: dataset.name, result })
+    let next_query = result.next.as_ref().map(|next| next.of(bare(&args.sql_query)));
+    let next_query = next_query.filter(|query| query.len() <= LONGEST_NEXT_QUERY);
+    Ok(Answer { dataset: dataset.name, result, next_query })
 }
 
 impl Answer {
@@ -78,6 +89,11 @@ impl Answer {
             rows: rows(&self.result),
             row_count: self.result.rows.len(),
             truncated: self.result.truncated.is_some(),
+            cut_by: self.result.truncated.map(|truncation| match truncation.by {
+                CutBy::Rows => "rows",
+                CutBy::Bytes => "bytes",
+            }),
+            next_query: self.next_query.clone(),
             elapsed_ms: u64::try_from(self.result.elapsed.as_millis()).unwrap_or(u64::MAX),
         };
         super::to_json(&output)
@@ -87,6 +103,9 @@ impl Answer {
         Output { text: self.result.to_text(), structured: self.to_json(), rows: Some(self.result.rows.len()) }
     }
 }
+
+/// The longest query that is repeated in an answer.
+const LONGEST_NEXT_QUERY: usize = 4_000;
 
 pub(super) fn columns(columns: &[Column]) -> Vec<ColumnOutput> {
     let output =

@@ -1,6 +1,7 @@
 //! Benches: what the product costs, beside what it replaces and against the aims of its issues.
 
 mod data;
+mod notes;
 
 use std::process::ExitCode;
 
@@ -21,12 +22,15 @@ pub(crate) struct BenchArgs {
 enum Bench {
     /// Set-up, queries, start, memory and tokens, side by side with the Python server m4-infra.
     Data(data::DataArgs),
+    /// Searches 330,000 generated notes: set-up, size of the index, and how long answers take.
+    Notes(notes::NotesArgs),
 }
 
 /// Runs a bench, or lists what there is.
 pub(crate) fn run(workspace: &Workspace, args: &BenchArgs) -> Outcome<ExitCode> {
     match &args.bench {
         Some(Bench::Data(args)) => data::run(workspace, args),
+        Some(Bench::Notes(args)) => notes::run(workspace, args),
         None => {
             for (name, about) in known() {
                 print(format_args!("cargo xtask bench {name:<8} {about}"));

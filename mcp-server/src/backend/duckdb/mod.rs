@@ -3,10 +3,12 @@
 //! A connection is where the engine keeps what a statement leaves behind (temporary tables and types, prepared statements,
 //! variables, an open transaction), and no query is ever given a used one.
 
+pub mod ceiling;
 mod convert;
 mod definitions;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod next;
 pub mod open;
 mod pool;
 mod run;
@@ -63,6 +65,7 @@ impl DuckDb {
             let thread = tokio::task::spawn_blocking(move || {
                 // Held until the thread is done, even when nobody waits for it any more.
                 let _turn = turn;
+                let _running = ceiling::Running::begin();
                 let connection = pool.connect(&dataset)?;
                 stop.during(&connection, || {
                     if stop.is_stopped() {
@@ -98,7 +101,7 @@ impl DuckDb {
         self.with_connection(dataset, limits.timeout, move |session, dataset, stop| {
             let checked = within_reach(session, dataset, check)?;
             let stopped = || stop.is_stopped();
-            run::run(session, checked.sql(), &parameters, limits.max_rows, limits.max_bytes, &stopped)
+            run::in_order(session, checked.sql(), &parameters, checked.order(), &limits, &stopped)
                 .map_err(|error| explained(&pool, session, dataset, error))
         })
         .boxed()
@@ -154,7 +157,7 @@ impl Backend for DuckDb {
         let (search, bytes) = (search.clone(), limits.max_bytes);
         self.with_connection(dataset, limits.timeout, move |session, dataset, stop| {
             for kind in &search.kinds {
-                let (schema, table) = kind.table().split_once('.').unwrap_or_default();
+                let (schema, table) = kind.schema_and_table();
                 dataset.reach.check(&session.definitions.schemas_of_relation(schema, table)?)?;
             }
             notes::search(session, &search, bytes, &|| stop.is_stopped()).map_err(|error| match error {
@@ -304,7 +307,9 @@ fn engine_error(dataset: &Dataset, error: &::duckdb::Error) -> QueryError {
     if message.starts_with("INTERRUPT") {
         return QueryError::Cancelled;
     }
-    if message.starts_with("Out of Memory") {
+    // Where it is met while rows are fetched, the words come wrapped.
+    if message.starts_with("Out of Memory") || message.contains("\"exception_type\":\"Out of Memory\"") {
+        ceiling::relieve();
         return QueryError::Memory;
     }
     let message = message.split("\n\nStack Trace").next().unwrap_or_default();

@@ -3,9 +3,7 @@
 //! Read-only; no file, network, extension or secret within reach; no spilling to disk (a query that needs more memory than
 //! it is given fails and says so, rather than write patients' data to a temporary file); and no way to change any of it.
 //!
-//! What these locks do not bound: the engine does not count the text of the batch (up to 2,048 rows) that it is computing, so
-//! a query that makes very long strings on purpose takes memory beyond its limit until it is stopped. A server for callers
-//! who would do so runs under the operating system's own memory limit.
+//! What these locks do not bound is the text of the batch that the engine is computing; [`super::ceiling`] does.
 
 use std::path::Path;
 
@@ -29,7 +27,7 @@ impl Default for Resources {
 }
 
 /// Opens the database at `path`, locked.
-pub(super) fn locked(path: &Path, resources: &Resources) -> Result<Connection, ::duckdb::Error> {
+pub fn locked(path: &Path, resources: &Resources) -> Result<Connection, ::duckdb::Error> {
     let config = Config::default()
         .access_mode(AccessMode::ReadOnly)?
         .with("autoinstall_known_extensions", "false")?

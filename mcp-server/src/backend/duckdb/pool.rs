@@ -9,6 +9,7 @@ use std::time::SystemTime;
 
 use ::duckdb::Connection;
 
+use super::ceiling;
 use super::definitions;
 use super::open::{self, Resources};
 use crate::backend::error::{QueryError, without_paths};
@@ -25,6 +26,7 @@ struct Opened {
     /// Keeps the database open; never runs a query itself.
     root: Connection,
     definitions: Arc<Stored>,
+    _open: ceiling::Open,
 }
 
 /// A connection for one query, and what its database defines.
@@ -61,7 +63,7 @@ impl Pool {
             let unopened = |error| unopened(dataset, path, &error);
             let root = open::locked(path, &self.resources).map_err(unopened)?;
             let definitions = Arc::new(definitions::read(&root).map_err(unopened)?);
-            opened.insert(path.clone(), Opened { file, root, definitions });
+            opened.insert(path.clone(), Opened { file, root, definitions, _open: ceiling::Open::begin() });
         }
         let session = opened.get(path).and_then(|open| {
             let connection = open::connect(&open.root).ok()?;

@@ -95,6 +95,14 @@ impl Cohort {
         tables.extend(self.has_icu_stay.is_some().then_some("mimiciv_icu.icustays"));
         tables
     }
+
+    /// Their schemas.
+    pub(in crate::tools) fn schemas(&self) -> Vec<String> {
+        let schema = |table: &&str| table.split('.').next().unwrap_or_default().to_owned();
+        let mut schemas: Vec<String> = self.tables().iter().map(schema).collect();
+        schemas.dedup();
+        schemas
+    }
 }
 
 fn gender(given: &str) -> Result<&'static str, String> {

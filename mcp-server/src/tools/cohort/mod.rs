@@ -67,6 +67,7 @@ pub(super) async fn run(
     cohort: &Cohort,
 ) -> Result<Output, CallError> {
     let DataSource { backend, dataset } = source;
+    dataset.reach.check(&cohort.schemas())?;
     let there = backend.schema(&dataset, &toolbox.limits).await?;
     let missing = |table: &&&str| !there.iter().any(|known| known.name == ***table);
     let needed = cohort.tables();

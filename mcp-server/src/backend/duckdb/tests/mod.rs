@@ -8,9 +8,10 @@ use super::fixture::Fixture;
 use super::*;
 use crate::backend::{CutBy, Value};
 use crate::error::Explain as _;
-use crate::sql::corpus;
+use crate::sql::corpus::{self, Denied};
 
 mod definitions;
+mod next_page;
 mod sessions;
 mod values;
 
@@ -53,10 +54,34 @@ async fn every_allowed_statement_of_the_corpus_runs() {
 #[tokio::test]
 async fn no_denied_statement_reaches_the_engine() {
     let (fixture, backend) = (Fixture::hospital(), DuckDb::default());
-    for (_, sql) in corpus::denied() {
+    for Denied { sql, .. } in corpus::denied() {
         let outcome = backend.query(&fixture.dataset(), &sql, &limits()).await;
         assert!(matches!(outcome, Err(QueryError::Refused(_))), "{sql}: {outcome:?}");
     }
+}
+
+/// The second layer by itself: what it refuses of the statements that the first one refuses.
+#[test]
+fn the_engine_alone_refuses_what_the_corpus_says_it_does() {
+    let fixture = Fixture::hospital();
+    let before = std::fs::read(fixture.path()).unwrap();
+    let root = open::locked(fixture.path(), &Resources::default()).unwrap();
+    let mut wrong = Vec::new();
+    for Denied { sql, engine_answers, .. } in corpus::denied() {
+        let connection = root.try_clone().unwrap();
+        let answers = connection.prepare(&sql).and_then(|mut statement| {
+            let mut rows = statement.query([])?;
+            while rows.next()?.is_some() {}
+            Ok(())
+        });
+        if answers.is_ok() != engine_answers {
+            wrong.push((sql, answers));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    drop(root);
+    assert!(std::fs::read(fixture.path()).unwrap() == before, "the database was changed");
+    assert_eq!(std::fs::read_dir(fixture.directory()).unwrap().count(), 1, "files were written");
 }
 
 #[tokio::test]
