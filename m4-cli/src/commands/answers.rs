@@ -7,7 +7,8 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use super::{
-    account, auth, backend, config_show, define_dataset, doctor, keys, login, remove_dataset, status,
+    account, auth, backend, config_show, define_dataset, doctor, download, init, keys, login, remove_dataset,
+    status,
 };
 use crate::output::envelope::{Envelope, VERSION};
 
@@ -23,6 +24,8 @@ pub fn answers() -> Vec<(&'static str, Value)> {
         ("define-dataset", of::<define_dataset::Report>()),
         ("describe-table", of_tool("get_table_info")),
         ("doctor", of::<Vec<doctor::finding::Finding>>()),
+        ("download", of::<download::Downloaded>()),
+        ("init", of::<init::Answer>()),
         ("keys create", of::<keys::create::Report<'_>>()),
         ("keys list", of::<keys::list::Report<'_>>()),
         ("keys revoke", of::<keys::Revoked>()),
