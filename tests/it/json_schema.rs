@@ -35,6 +35,7 @@ fn describes(root: &Value, schema: &Value, name: Option<&str>) -> bool {
             rule.as_array().unwrap().iter().any(|rule| describes(root, rule, name))
         }
         "then" | "else" => describes(root, rule, name),
+        "additionalProperties" => rule.is_object(),
         _ => false,
     })
 }
