@@ -1,0 +1,81 @@
+//! What a query can make the server take: memory stays bounded whatever the statement, and the server lives on.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use m4_tests::server::RawServer;
+use serde_json::json;
+
+use crate::setup::{COUNT_PATIENTS, Reply, answers, begin, sql, start, with_sample};
+
+/// Statements that make far more text, or far longer lists, than there is memory: 10 GB to 100 TB.
+const ATTACKS: [&str; 8] = [
+    "SELECT repeat('x', 100000000) FROM range(1000)",
+    "SELECT repeat('x', 10000000) FROM range(10000000)",
+    "SELECT max(length(repeat('x', 1000000 + range))) FROM range(10000000)",
+    "SELECT lpad('x', 10000000, 'ab') || rpad('x', 10000000, 'cd') FROM range(100000)",
+    "SELECT replace(repeat('x', 100000), 'x', repeat('y', 100000)) FROM range(1000)",
+    "SELECT range(100000000) FROM range(1000)",
+    "SELECT list_transform(range(1000), lambda i: repeat('x', 1000000)) FROM range(1000)",
+    "WITH RECURSIVE r(s) AS (SELECT 'x' UNION ALL SELECT s || s FROM r WHERE length(s) < 100000000) SELECT r.s || t.i FROM r, range(100000) t(i) WHERE length(s) > 1000000",
+];
+
+/// What the engine may use, what the server may use besides, and what it may take between two looks at it.
+const BOUND_MIB: u64 = 256 + 256 + 256;
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_statement_takes_the_server_far_beyond_its_memory() {
+    let sandbox = with_sample().with("M4_QUERY_MEMORY", "256MiB").with("M4_QUERY_TIMEOUT", "20");
+    let mut server = start(&sandbox);
+    assert_eq!(sql(&mut server, COUNT_PATIENTS).rows(), &[json!([100])]);
+    for attack in ATTACKS {
+        let asked = Instant::now();
+        let reply = sql(&mut server, attack);
+        // Those that need not hold it all at once may have an answer; what counts is what they took.
+        let says = reply.text.lines().next().unwrap_or_default();
+        assert!(
+            !reply.is_error || says.contains("more memory") || says.contains("stopped after"),
+            "{attack}: {says}"
+        );
+        assert!(asked.elapsed() < Duration::from_secs(28), "{attack}: {:?}", asked.elapsed());
+        let peak = peak_mib(&server);
+        println!("{peak} MiB after {:?}: {attack}", asked.elapsed());
+        assert!(peak < BOUND_MIB, "{peak} MiB: {attack}");
+        assert_eq!(sql(&mut server, COUNT_PATIENTS).rows(), &[json!([100])], "after {attack}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn attacks_at_once_and_again_do_not_end_the_server_nor_other_callers_answers() {
+    let sandbox = with_sample().with("M4_QUERY_MEMORY", "256MiB").with("M4_QUERY_TIMEOUT", "20");
+    let mut server = start(&sandbox);
+    for round in 0..4 {
+        let asked: Vec<u64> = (0..6)
+            .map(|n| {
+                let query = if n % 2 == 0 { ATTACKS[(round + n) % 3] } else { COUNT_PATIENTS };
+                begin(&mut server, "execute_query", &json!({ "sql_query": query }))
+            })
+            .collect();
+        let answered = answers(&mut server, &asked);
+        for (n, id) in asked.iter().enumerate() {
+            let reply = Reply::of(&answered[id]);
+            let is_memory = reply.is_error && reply.text.contains("more memory");
+            assert!(n % 2 == 0 || is_memory || reply.rows() == &[json!([100])], "{}", reply.text);
+        }
+    }
+    let peak = peak_mib(&server);
+    assert!(peak < BOUND_MIB, "{peak} MiB");
+    // And what comes after finds all the memory that there was.
+    let big = sql(&mut server, "SELECT count(DISTINCT range) FROM range(2000000)");
+    assert_eq!(big.rows(), &[json!([2_000_000])]);
+}
+
+/// The most that was ever resident.
+#[cfg(target_os = "linux")]
+fn peak_mib(server: &RawServer) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().strip_suffix(" kB").unwrap().trim().parse::<u64>().unwrap() / 1_024
+}
