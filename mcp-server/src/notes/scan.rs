@@ -101,7 +101,8 @@ impl Read {
 fn condition(query: &Query, matching: Match) -> (String, Vec<&str>) {
     let mut words = Vec::new();
     let mut atom = |atom: &'_ Atom| -> String {
-        let has = atom.words.iter().map(|_| "system.main.contains(system.main.lower(text), ?)").collect::<Vec<_>>();
+        let has =
+            atom.words.iter().map(|_| "system.main.contains(system.main.lower(text), ?)").collect::<Vec<_>>();
         format!("({})", has.join(" AND "))
     };
     let mut clause = |clause: &'_ Clause| -> String {

@@ -165,7 +165,8 @@ mod watch {
         pub(super) fn now() -> Option<Self> {
             let text = std::fs::read_to_string("/proc/self/statm").ok()?;
             let page = u64::try_from(rustix::param::page_size()).ok()?;
-            let mut fields = text.split(' ').map(|field| field.trim().parse::<u64>().map(|pages| pages * page));
+            let mut fields =
+                text.split(' ').map(|field| field.trim().parse::<u64>().map(|pages| pages * page));
             let resident = fields.nth(1)?.ok()?;
             let data = fields.nth(3)?.ok()?;
             Some(Self { resident, data })
@@ -188,7 +189,8 @@ mod watch {
             }
             // The reserve is the server's own. It comes anew now and then, not with every look, so that a query cannot
             // live on it.
-            let (limit, looks) = self.spent.filter(|(_, looks)| *looks < LOOKS).unwrap_or((usage.data + RESERVE, 0));
+            let (limit, looks) =
+                self.spent.filter(|(_, looks)| *looks < LOOKS).unwrap_or((usage.data + RESERVE, 0));
             self.spent = Some((limit, looks + 1));
             limit
         }
@@ -227,7 +229,10 @@ mod watch {
             for _ in 1..LOOKS {
                 assert_eq!(headroom.limit(usage(1_030, 1_230), 1_000 * MIB), first);
             }
-            assert!(headroom.limit(usage(1_030, 1_230), 1_000 * MIB) > first, "the server's own reserve comes again");
+            assert!(
+                headroom.limit(usage(1_030, 1_230), 1_000 * MIB) > first,
+                "the server's own reserve comes again"
+            );
             assert_eq!(headroom.limit(usage(100, 1_230), 1_000 * MIB), 2_130 * MIB);
         }
 
