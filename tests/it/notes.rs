@@ -10,7 +10,8 @@ use m4_tests::server::RawServer;
 use serde_json::{Value, json};
 
 use crate::setup::{
-    FIRST_NOTE, FIRST_PATIENT, Guarded, Reply, call, empty, issuer, skip, sql, start, with_sample,
+    FIRST_NOTE, FIRST_PATIENT, Guarded, Reply, call, empty, install, issuer, sample_database, skip, sql,
+    start, with_sample,
 };
 
 fn search(server: &mut RawServer, query: &str) -> Reply {
@@ -340,4 +341,33 @@ fn the_notes_derived_from_the_real_demo_are_searched() {
 fn derived_notes() -> Option<PathBuf> {
     let folder = PathBuf::from(std::env::var_os("M4_TEST_DATA")?).join("mimic-iv-demo-derived");
     folder.join("note").is_dir().then_some(folder)
+}
+
+/// The notes in another dataset's database are still those of `mimic-iv-note`, and so is the index, which is made of them.
+#[test]
+fn notes_and_their_index_need_the_scopes_of_the_dataset_they_are_of() {
+    let mut guarded = Guarded::with(issuer(), |sandbox| {
+        install(&sandbox, &sample_database(), "mimic_iv_demo.duckdb");
+        sandbox.with("M4_OAUTH2_TOOL_SCOPES", "dataset:mimic-iv-note=read:notes")
+    });
+    let demo = "mimic-iv-demo";
+    let index = "SELECT word FROM m4_notes.discharge_words LIMIT 1";
+    let calls = [
+        ("search_notes", json!({ "query": "pneumonia", "dataset": demo })),
+        ("get_note", json!({ "note_id": FIRST_NOTE, "dataset": demo })),
+        ("list_patient_notes", json!({ "subject_id": FIRST_PATIENT, "dataset": demo })),
+        ("execute_query", json!({ "sql_query": index, "dataset": demo })),
+    ];
+    guarded.present(&guarded.issuer.mint(TokenSpec::new()));
+    for (tool, arguments) in &calls {
+        let reply = call(&mut guarded.server, tool, arguments.clone());
+        assert!(reply.refusal().contains("Missing required scopes: read:notes"), "{tool}: {}", reply.text);
+    }
+    let cohort = call(&mut guarded.server, "query_cohort", json!({ "dataset": demo }));
+    assert!(!cohort.is_error, "{}", cohort.text);
+    guarded.present(&guarded.issuer.mint(TokenSpec::new().scope("read:mimic-data read:notes")));
+    for (tool, arguments) in &calls {
+        let reply = call(&mut guarded.server, tool, arguments.clone());
+        assert!(!reply.is_error, "{tool}: {}", reply.text);
+    }
 }

@@ -32,6 +32,9 @@ pub(crate) struct NotesArgs {
     /// Searches what the last run set up.
     #[arg(long)]
     keep: bool,
+    /// Keeps the notes and the database in this directory; both need about 30 kB per note.
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
     /// Measures `m4` and `m4-mcp-server` of this directory instead of building optimised ones.
     #[arg(long, value_name = "DIR")]
     binaries: Option<PathBuf>,
@@ -41,7 +44,10 @@ pub(crate) struct NotesArgs {
 
 /// Measures, prints a table, and fails where a query takes longer than [`AIM`] or finds something else than was generated.
 pub(super) fn run(workspace: &Workspace, args: &NotesArgs) -> Outcome<ExitCode> {
-    let folder = workspace.target()?.join("bench").join("notes");
+    let folder = match &args.folder {
+        Some(folder) => folder.join("m4-bench-notes"),
+        None => workspace.target()?.join("bench").join("notes"),
+    };
     let binaries = match &args.binaries {
         Some(directory) => directory.clone(),
         None => {
