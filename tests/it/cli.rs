@@ -5,7 +5,7 @@ use std::path::Path;
 
 use m4_tests::cli::{Output, m4};
 use m4_tests::sandbox::Sandbox;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::setup::{COUNT_PATIENTS, call, empty, every_tool, skip, start, with_sample};
 

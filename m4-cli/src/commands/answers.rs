@@ -7,7 +7,8 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use super::{
-    account, auth, backend, config_show, define_dataset, doctor, keys, login, remove_dataset, status,
+    account, auth, backend, config_show, define_dataset, doctor, download, init, keys, login, remove_dataset,
+    status,
 };
 use crate::output::envelope::{Envelope, VERSION};
 
@@ -23,6 +24,8 @@ pub fn answers() -> Vec<(&'static str, Value)> {
         ("define-dataset", of::<define_dataset::Report>()),
         ("describe-table", of_tool("get_table_info")),
         ("doctor", of::<Vec<doctor::finding::Finding>>()),
+        ("download", of::<download::Downloaded>()),
+        ("init", of::<init::Answer>()),
         ("keys create", of::<keys::create::Report<'_>>()),
         ("keys list", of::<keys::list::Report<'_>>()),
         ("keys revoke", of::<keys::Revoked>()),
@@ -163,6 +166,14 @@ mod tests {
         let text = std::fs::read_to_string(published()).unwrap_or_default();
         let is = serde_json::from_str::<Value>(&text).unwrap_or_default();
         assert!(is == schema(), "run: cargo test -p m4-cli --lib -- --ignored publish_the_schema");
+    }
+
+    #[test]
+    fn every_code_is_documented_as_it_is_meant() {
+        let page = std::fs::read_to_string(published().with_file_name("../cli.md")).unwrap();
+        for (word, about) in codes::ALL {
+            assert!(page.contains(&format!("| `{word}` | {about} |")), "docs/cli.md lacks {word}: {about}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use auth_core::oauth::client::device::DeviceAuthorization;
 use auth_core::oauth::client::login::LoginSettings;
 use auth_core::oauth::client::stored_token::StoredSession;
 use auth_core::oauth::client::www_authenticate::TokenChallenge;
-use mcp_server::config::{Config, setting};
+use mcp_server::config::Config;
 use mcp_server::credentials::probe;
 use mcp_server::credentials::store::{FileStore, SessionStore as _, Sessions, StoreError, lock_within};
 use mcp_server::env::Environment;
@@ -197,10 +197,7 @@ fn change(
 
 /// Under which name a token is configured that is used in place of any login.
 fn configured_token(config: &Config) -> Option<String> {
-    let tokens =
-        [setting::OAUTH2_TOKEN.key, setting::OAUTH2_TOKEN_FILE.key, setting::OAUTH2_TOKEN_COMMAND.key];
-    let given =
-        config.shown().iter().find(|shown| tokens.contains(&shown.setting.key) && shown.value.is_some())?;
+    let given = config.token_settings().next()?;
     Some(match &given.origin {
         mcp_server::config::Origin::File(path) => format!("{} in {}", given.setting.key, path.display()),
         origin => origin.to_string(),

@@ -168,6 +168,14 @@ impl Config {
     pub fn shown(&self) -> &[Shown] {
         &self.shown
     }
+
+    /// The settings in effect that give a token in place of any login, the one that counts first.
+    pub fn token_settings(&self) -> impl Iterator<Item = &Shown> {
+        let given = |setting: &Setting| {
+            self.shown().iter().find(move |shown| shown.setting.key == setting.key && shown.value.is_some())
+        };
+        setting::TOKEN_SOURCES.into_iter().filter_map(given)
+    }
 }
 
 fn read_auth(

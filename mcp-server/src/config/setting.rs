@@ -55,6 +55,9 @@ pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
 /// Below this likeness a suggestion is noise: one wrong word in three still passes, an unrelated name does not.
 const NEAR_ENOUGH: f64 = 0.6;
 
+/// The settings that give the caller's token, the first that is set before the others.
+pub const TOKEN_SOURCES: [&Setting; 3] = [&OAUTH2_TOKEN, &OAUTH2_TOKEN_FILE, &OAUTH2_TOKEN_COMMAND];
+
 macro_rules! settings {
     ($($name:ident = $key:literal, $env:literal, $default:expr, $secret:literal, $about:literal;)*) => {
         $(

@@ -106,10 +106,11 @@ impl TokenSource {
 
     /// The setting that gives the token, or says where it is; `None` where no setting does.
     pub const fn setting(&self) -> Option<&'static Setting> {
+        let [token, file, command] = setting::TOKEN_SOURCES;
         match &self.0 {
-            Source::Fixed(_) => Some(&setting::OAUTH2_TOKEN),
-            Source::File(_) => Some(&setting::OAUTH2_TOKEN_FILE),
-            Source::Command(_) => Some(&setting::OAUTH2_TOKEN_COMMAND),
+            Source::Fixed(_) => Some(token),
+            Source::File(_) => Some(file),
+            Source::Command(_) => Some(command),
             Source::Stored(_) => None,
         }
     }
@@ -133,9 +134,9 @@ impl TokenSource {
     /// Where the token comes from, as far as the settings say, for an operator: nobody is asked for it.
     pub fn described(&self) -> &'static str {
         match &self.0 {
-            Source::Fixed(_) => "M4_OAUTH2_TOKEN",
-            Source::File(_) => "M4_OAUTH2_TOKEN_FILE",
-            Source::Command(_) => "M4_OAUTH2_TOKEN_COMMAND",
+            Source::Fixed(_) | Source::File(_) | Source::Command(_) => {
+                self.setting().map_or("", |setting| setting.env)
+            }
             Source::Stored(stored) if stored.client.is_some() => {
                 "a stored login if there is one, else the client of M4_OAUTH2_CLIENT_ID"
             }
@@ -295,6 +296,17 @@ mod tests {
         {
             let source = source(&[client[0], client[1], (name, value)]);
             assert_eq!(source.described(), name);
+        }
+    }
+
+    #[test]
+    fn the_settings_that_give_a_token_are_listed_in_the_order_in_which_they_count() {
+        let pairs = setting::TOKEN_SOURCES.map(|setting| (setting.env, "x"));
+        for from in 0..pairs.len() {
+            assert_eq!(source(&pairs[from..]).setting(), Some(setting::TOKEN_SOURCES[from]));
+            let config = Config::load(&Environment::from_pairs(pairs[from..].iter().copied()), &Flags::new());
+            let given: Vec<_> = config.token_settings().map(|shown| shown.setting.env).collect();
+            assert_eq!(given, pairs[from..].iter().map(|(name, _)| *name).collect::<Vec<_>>());
         }
     }
 }

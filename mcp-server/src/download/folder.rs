@@ -148,14 +148,14 @@ impl Place {
 
 /// Bytes that this user can still write where the folder is; `None` where the system does not say.
 #[cfg(unix)]
-pub(super) fn free_space(folder: &Path) -> Option<u64> {
+pub fn free_space(folder: &Path) -> Option<u64> {
     let space = rustix::fs::statvfs(folder).ok()?;
     Some(space.f_bavail.saturating_mul(space.f_frsize))
 }
 
 /// Elsewhere a full disk is noticed when it is full.
 #[cfg(not(unix))]
-pub(super) fn free_space(_: &Path) -> Option<u64> {
+pub fn free_space(_: &Path) -> Option<u64> {
     None
 }
 

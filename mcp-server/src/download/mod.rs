@@ -26,7 +26,7 @@ mod sums;
 
 pub use credentials::{Credentials, CredentialsError};
 pub use error::DownloadError;
-pub use folder::{has_data, is_unfinished, raw_files};
+pub use folder::{free_space, has_data, is_unfinished, raw_files};
 pub use progress::{FileReport, Progress, Report};
 pub use tokio_util::sync::CancellationToken as Stop;
 

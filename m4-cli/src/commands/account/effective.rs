@@ -2,9 +2,9 @@
 
 use std::fmt;
 
+use auth_core::oauth::client::stored_token::StoredSession;
 use mcp_server::config::Config;
 use mcp_server::credentials::TokenSource;
-use mcp_server::credentials::store::StoreError;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -40,23 +40,26 @@ pub(super) enum TokenOrigin {
 }
 
 impl TokenOrigin {
-    /// Where this source, which is the configuration's, has its token from.
-    pub(super) fn of(config: &Config, source: &TokenSource, paths: &Paths) -> Result<Self, StoreError> {
+    /// Where this source, which is the configuration's, has its token from; `stored` is the login that it finds.
+    pub(super) fn of(
+        config: &Config,
+        source: &TokenSource,
+        stored: Option<&StoredSession>,
+        paths: &Paths,
+    ) -> Self {
         if let Some(setting) = source.setting() {
             let shown = config.shown().iter().find(|shown| shown.setting.key == setting.key);
             let set_by = shown.map(|shown| paths.in_text(&shown.origin)).unwrap_or_default();
-            return Ok(Self::Setting { key: setting.key, set_by });
+            return Self::Setting { key: setting.key, set_by };
         }
-        if let Some(login) = source.login()
-            && let Some(session) = login.stored()?
-        {
-            return Ok(Self::Login {
+        if let (Some(login), Some(session)) = (source.login(), stored) {
+            return Self::Login {
                 issuer: session.issuer.as_str().to_owned(),
-                resource: session.resource,
+                resource: session.resource.clone(),
                 profile: login.profile().to_string(),
-            });
+            };
         }
-        Ok(source.client_id().map_or(Self::Nowhere, |id| Self::Client { client_id: id.to_owned() }))
+        source.client_id().map_or(Self::Nowhere, |id| Self::Client { client_id: id.to_owned() })
     }
 }
 

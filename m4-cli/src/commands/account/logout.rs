@@ -5,7 +5,7 @@ use std::time::Duration;
 use auth_core::oauth::client::revocation::RevocationError;
 use auth_core::oauth::client::stored_token::StoredSession;
 use auth_core::time::UnixTime;
-use mcp_server::config::{Config, setting};
+use mcp_server::config::Config;
 use mcp_server::credentials::logout::{Forgotten, Revocation, forget, revoke};
 use mcp_server::credentials::store::Selection;
 use mcp_server::env::Environment;
@@ -145,11 +145,8 @@ fn problems(session: &StoredSession, revocation: &Revocation, now: UnixTime) -> 
 
 /// A token in the settings is nothing that was logged in to, and stays in effect.
 fn note_configured_token(config: &Config, printer: &Printer) {
-    let tokens = [&setting::OAUTH2_TOKEN, &setting::OAUTH2_TOKEN_FILE, &setting::OAUTH2_TOKEN_COMMAND];
-    for shown in config.shown() {
-        if shown.value.is_some() && tokens.iter().any(|token| token.key == shown.setting.key) {
-            printer.note(format_args!("{} is set by {} and still gives a token", shown.key(), shown.origin));
-        }
+    for shown in config.token_settings() {
+        printer.note(format_args!("{} is set by {} and still gives a token", shown.key(), shown.origin));
     }
 }
 

@@ -9,7 +9,7 @@ use auth_core::scope::Access;
 use auth_core::time::UnixTime;
 use mcp_server::config::{AuthConfig, AuthSetting, setting};
 use mcp_server::credentials::TokenSource;
-use mcp_server::credentials::store::{Profile, SessionStore as _};
+use mcp_server::credentials::store::{Profile, SessionStore as _, Sessions};
 use mcp_server::env::Environment;
 use mcp_server::error::{Explain, codes};
 use mcp_server::{gate, logging};
@@ -87,13 +87,15 @@ impl Report {
     fn of(account: &Account, paths: &Paths) -> Self {
         let (sessions, problem) = match account.store.read() {
             Ok(sessions) => (sessions, None),
-            Err(error) => (mcp_server::credentials::store::Sessions::default(), Some(error)),
+            Err(error) => (Sessions::default(), Some(error)),
         };
         let mut own = sessions.iter().filter(|(profile, _)| **profile == account.profile);
         let usable = own.any(|(_, session)| state(session, account.now) != EXPIRED);
         let (gate, mut token) = match &account.config.auth {
-            AuthSetting::Enabled(auth) if auth.admits_tokens() => ("on", in_effect(account, auth, paths)),
-            AuthSetting::Enabled(auth) => ("api-keys", in_effect(account, auth, paths)),
+            AuthSetting::Enabled(auth) if auth.admits_tokens() => {
+                ("on", in_effect(account, auth, &sessions, paths))
+            }
+            AuthSetting::Enabled(auth) => ("api-keys", in_effect(account, auth, &sessions, paths)),
             AuthSetting::Disabled => {
                 ("off", TokenReport { usable, ..TokenReport::unusable(codes::NOT_LOGGED_IN, GATE_OFF, None) })
             }
@@ -141,13 +143,10 @@ impl Report {
 }
 
 /// The token that the configuration puts into effect.
-fn in_effect(account: &Account, auth: &AuthConfig, paths: &Paths) -> TokenReport {
+fn in_effect(account: &Account, auth: &AuthConfig, sessions: &Sessions, paths: &Paths) -> TokenReport {
     let source = TokenSource::from_config(auth, &account.config);
-    let origin = match TokenOrigin::of(&account.config, &source, paths) {
-        Ok(origin) => origin,
-        Err(error) => return TokenReport::failed(&error, paths),
-    };
-    let stored = source.login().and_then(|login| login.stored().ok().flatten());
+    let stored = source.login().and_then(|login| login.stored_in(sessions));
+    let origin = TokenOrigin::of(&account.config, &source, stored, paths);
     let report = match (&origin, stored) {
         (TokenOrigin::Nowhere, _) => TokenReport::failed(&NotLoggedIn, paths),
         (TokenOrigin::Client { .. }, _) => TokenReport::usable("it is asked for at its first use"),
@@ -155,7 +154,7 @@ fn in_effect(account: &Account, auth: &AuthConfig, paths: &Paths) -> TokenReport
         (TokenOrigin::Setting { key, .. }, _) if *key == setting::OAUTH2_TOKEN_COMMAND.key => {
             TokenReport::usable("the command is run at its first use")
         }
-        (_, Some(session)) => of_login(&session, auth, account.now),
+        (_, Some(session)) => of_login(session, auth, account.now),
         _ => match source.token_now() {
             Ok(Some(token)) => judged(token.expose(), auth, account.now),
             Ok(None) => TokenReport::failed(&NotLoggedIn, paths),

@@ -2,6 +2,7 @@
 
 use mcp_server::config::{AuthSetting, Config};
 use mcp_server::credentials::TokenSource;
+use mcp_server::credentials::refresh::Login;
 use mcp_server::env::Environment;
 use mcp_server::error::codes;
 use mcp_server::gate::{Authenticated, Credential, Gate};
@@ -35,10 +36,11 @@ pub(in crate::commands) fn run(args: &WhoamiArgs, env: &Environment, printer: &P
         AuthSetting::Misconfigured(errors) => return Err(errors.clone().into()),
     };
     let caller = authenticated(&account.config, &source)?;
+    let stored = source.login().map(Login::stored).transpose()?.flatten();
     let report = Report {
         caller: Whoami::of(caller.principal().map(AsRef::as_ref)),
         profile: account.profile.as_str(),
-        token: TokenOrigin::of(&account.config, &source, printer.paths())?,
+        token: TokenOrigin::of(&account.config, &source, stored.as_ref(), printer.paths()),
     };
     printer.answer(&report, |printer| {
         for line in report.caller.text().lines() {

@@ -5,8 +5,16 @@ use mcp_server::dataset::Registry;
 use mcp_server::error::Explain as _;
 
 use super::finding::Finding;
+use crate::commands::ask::Asking;
+use crate::commands::inventory::{self, Inventory};
 
 pub(super) fn check(config: &Config) -> Vec<Finding> {
+    let mut findings = names(config);
+    findings.extend(contents(config));
+    findings
+}
+
+fn names(config: &Config) -> Vec<Finding> {
     let registry = Registry::open(&config.locations.data_dir);
     let mut findings: Vec<Finding> = registry
         .problems()
@@ -40,6 +48,53 @@ pub(super) fn check(config: &Config) -> Vec<Finding> {
     findings
 }
 
+/// What the databases say of themselves, asked through the gate: whoever it turns away learns nothing of them here.
+fn contents(config: &Config) -> Vec<Finding> {
+    let installed = Registry::open(&config.locations.data_dir).installed();
+    if installed.is_empty() || !config.problems().is_empty() {
+        return Vec::new();
+    }
+    let Ok(asking) = Asking::with(config) else { return Vec::new() };
+    let mut findings = Vec::new();
+    for dataset in installed {
+        match inventory::of(&asking, &dataset.name) {
+            Ok(found) => findings.extend(content(&dataset.name, &found)),
+            Err(error) if inventory::is_of_the_database(&error) => findings.push(
+                Finding::fail("datasets", format!("{} cannot be read", dataset.name))
+                    .because(error.to_string())
+                    .mend(format!("run: m4 init {} --force", dataset.name)),
+            ),
+            Err(_) => {}
+        }
+    }
+    findings
+}
+
+fn content(name: &str, found: &Inventory) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if !found.rejects.is_empty() {
+        let tables = found.rejects.iter().map(|table| format!("{} of {}", table.rows, table.table));
+        findings.push(
+            Finding::warn(
+                "datasets",
+                format!("{name} lacks rows: {}", tables.collect::<Vec<_>>().join(", ")),
+            )
+            .because("they did not parse when it was loaded")
+            .mend(format!(
+                "mend the files at the lines that `m4 init` names, and run: m4 init {name} --force"
+            )),
+        );
+    }
+    if found.note_index == Some(false) {
+        findings.push(
+            Finding::warn("datasets", format!("{name} has notes and no index of them"))
+                .because("searches read every note, and are slow")
+                .mend(format!("run: m4 init {name} --force")),
+        );
+    }
+    findings
+}
+
 #[cfg(test)]
 mod tests {
     use mcp_server::config::Flags;
@@ -47,6 +102,7 @@ mod tests {
 
     use super::super::finding::Status;
     use super::*;
+    use crate::commands::inventory::Rejects;
 
     #[test]
     fn a_scope_for_a_dataset_that_does_not_exist_is_pointed_out() {
@@ -62,6 +118,17 @@ mod tests {
         let warned: Vec<_> = findings.iter().filter(|finding| finding.what.contains("guards")).collect();
         assert_eq!(warned.len(), 1);
         assert!(warned[0].what.contains("mimic-iv-nots"));
+    }
+
+    #[test]
+    fn rows_that_were_left_out_and_notes_without_an_index_are_pointed_out() {
+        let rejects = vec![Rejects { table: "lab.results".to_owned(), rows: 7 }];
+        let found = Inventory { rejects, note_index: Some(false), ..Inventory::default() };
+        let findings = content("ward-7", &found);
+        assert_eq!(findings.len(), 2);
+        assert_eq!(findings[0].what, "ward-7 lacks rows: 7 of lab.results");
+        assert!(findings.iter().all(|finding| finding.status == Status::Warn && finding.mend.is_some()));
+        assert_eq!(content("x", &Inventory { note_index: Some(true), ..Inventory::default() }), []);
     }
 
     #[test]

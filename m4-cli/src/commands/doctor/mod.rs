@@ -5,6 +5,7 @@ mod config;
 mod datasets;
 pub(super) mod finding;
 mod issuer;
+mod leftovers;
 mod programs;
 mod token;
 
@@ -41,6 +42,7 @@ fn findings(own: Option<&Path>, env: &Environment) -> Vec<Finding> {
     let mut findings = config::check(&config);
     findings.extend(api_keys::check(&config));
     findings.extend(datasets::check(&config));
+    findings.extend(leftovers::check(&config));
     findings.extend(issuer::check(&config));
     findings.extend(token::check(&config));
     findings.extend(programs::check(own, env));

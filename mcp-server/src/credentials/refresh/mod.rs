@@ -91,6 +91,11 @@ impl Login {
         self.store.read().map(|sessions| self.find(&sessions).cloned())
     }
 
+    /// The same, in a store that was read already.
+    pub fn stored_in<'a>(&self, sessions: &'a Sessions) -> Option<&'a StoredSession> {
+        self.find(sessions)
+    }
+
     /// Whose login it is.
     pub fn profile(&self) -> &Profile {
         &self.profile
