@@ -96,7 +96,7 @@ impl Wanted<'_> {
     /// Fetches until the part is whole; gives the bytes that came over the network.
     async fn whole(&self, place: &Place) -> Result<u64, DownloadError> {
         let url = self.path.at(self.site.base());
-        let (mut pace, mut fetched) = (Pace::default(), 0);
+        let (mut attempts, mut fetched) = (Pace::default(), 0);
         let mut furthest = place.part_length();
         loop {
             let (why, wait) = match self.attempt(&url, place, &mut fetched).await {
@@ -106,7 +106,7 @@ impl Wanted<'_> {
             };
             // What is fetched again after it was discarded is no progress.
             let reached = place.part_length();
-            let Some(wait) = pace.next(reached > furthest, wait) else {
+            let Some(wait) = attempts.next(reached > furthest, wait) else {
                 return Err(DownloadError::GaveUp { what: self.path.to_string(), why });
             };
             furthest = furthest.max(reached);

@@ -171,7 +171,7 @@ impl Site {
         what: &str,
         limit: usize,
     ) -> Result<Option<Vec<u8>>, DownloadError> {
-        let mut pace = Pace::default();
+        let mut attempts = Pace::default();
         loop {
             let (why, wait) = match self.page_once(url, what, limit).await {
                 Ok(page) => return Ok(Some(page)),
@@ -179,7 +179,7 @@ impl Site {
                 Err(Trouble::Lasting(error)) => return Err(error),
                 Err(Trouble::Passing { why, wait }) => (why, wait),
             };
-            let Some(wait) = pace.next(false, wait) else {
+            let Some(wait) = attempts.next(false, wait) else {
                 return Err(DownloadError::GaveUp { what: what.to_owned(), why });
             };
             tokio::time::sleep(wait).await;

@@ -78,6 +78,28 @@ pub enum IngestError {
         /// What was wrong with it.
         message: String,
     },
+    /// Its quotes or its line ends make it unreadable as a whole.
+    #[error("{} cannot be read as CSV: line {line}: {reason}", path.display())]
+    NotCsv {
+        /// Which file.
+        path: PathBuf,
+        /// The line to look at.
+        line: u64,
+        /// What is wrong there.
+        reason: String,
+    },
+    /// The engine lost rows without a word.
+    #[error("{} has {records} records, of which {rows} loaded and {rejected} failed: some were lost", path.display())]
+    Miscounted {
+        /// Which file.
+        path: PathBuf,
+        /// Records in it.
+        records: u64,
+        /// Rows that loaded.
+        rows: u64,
+        /// Rows that did not.
+        rejected: u64,
+    },
     /// The disk ran out of space.
     #[error("the disk that holds {} is full", directory.display())]
     DiskFull {
@@ -152,17 +174,25 @@ impl Explain for IngestError {
             Self::NotAFile { .. } => "take it away, or put the table's file there".to_owned(),
             Self::PathNotUnicode { .. } => "rename or link it to a path in Unicode".to_owned(),
             Self::Damaged { .. } => "fetch the file again and compare it with SHA256SUMS.txt".to_owned(),
+            Self::NotCsv { .. } => "mend that line, or fetch the file again".to_owned(),
+            Self::Miscounted { .. } => {
+                "look for lines of several megabytes and for quotes that are not closed".to_owned()
+            }
             Self::Header { .. } | Self::MostlyRejected { .. } => {
                 "check that the file is the published one, comma-separated, with its first line intact"
                     .to_owned()
             }
             Self::DiskFull { .. } => {
-                "free some space, or set M4_DATA_DIR to a larger disk, and run again".to_owned()
+                "free some space, or set M4_DATA_DIR to a larger disk, and run again; tables that were finished are kept"
+                    .to_owned()
             }
             Self::Write { .. } => {
                 "check that you may write there, and that no program has the database open".to_owned()
             }
             Self::Busy { .. } => "wait for it to finish".to_owned(),
+            Self::Engine { path, .. } if path.extension().is_some_and(|end| end == "parquet") => {
+                "write the file again; one that was not finished cannot be read".to_owned()
+            }
             Self::Engine { .. } | Self::Database(_) => return None,
         })
     }

@@ -45,6 +45,11 @@ impl<'a> Source<'a> {
         Ok(Self { schema, table, path, file, format, bytes: about.len(), modified })
     }
 
+    /// What DuckDB said about it.
+    pub(super) fn engine(&self, error: duckdb::Error) -> IngestError {
+        IngestError::Engine { path: self.path.clone(), source: Box::new(error) }
+    }
+
     /// `mimiciv_hosp.patients`.
     pub(super) fn name(&self) -> String {
         format!("{}.{}", self.schema, self.table.name)

@@ -102,6 +102,14 @@ impl<'a> Told<'a> {
                 });
                 self.progress("load", fields);
             }
+            Progress::Reused { table, rows, rejected, bytes } => {
+                self.end(table, &format!("  {table}: {rows} rows, loaded before"));
+                let fields = json!({
+                    "state": "reused", "table": table, "done": bytes, "total": bytes, "rows": rows,
+                    "rejected": rejected,
+                });
+                self.progress("load", fields);
+            }
             Progress::Publishing => {
                 if let Some(task) = &self.task {
                     task.doing("writing the database");

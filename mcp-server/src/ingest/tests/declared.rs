@@ -39,7 +39,7 @@ fn declared_tables_load_with_their_types_from_the_files_they_name() {
     let ward = Ward::new(WARD);
     fs::write(
         ward.src().join("sub dir/it's [1].csv.gz"),
-        gzip("id,cost,ok,extra\n3000000000,1.25,true,x\n1,12345.67,no,\n2,oops,f,\n"),
+        gzip("id,cost,ok,extra\n3000000000,1.25,true,x\n1,12345.67,no,\n2,oops,f,\n4,1,t,\n5,1,t,\n"),
     )
     .unwrap();
     fs::write(ward.src().join("plain.csv"), "a\n1\n").unwrap();
@@ -48,7 +48,7 @@ fn declared_tables_load_with_their_types_from_the_files_they_name() {
     assert_eq!(report.absent, ["main.absent"]);
     assert_eq!(report.unrecognised, ["other.csv"]);
     let table = report.table("lab.Results").unwrap();
-    assert_eq!((table.rows, table.rejected), (1, 2), "{table:?}");
+    assert_eq!((table.rows, table.rejected), (3, 2), "{table:?}");
     assert_eq!(
         (table.unexpected.as_slice(), table.missing.as_slice()),
         (&["extra".to_owned()][..], &["gone".to_owned()][..])
