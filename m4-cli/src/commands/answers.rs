@@ -169,6 +169,14 @@ mod tests {
     }
 
     #[test]
+    fn every_code_is_documented_as_it_is_meant() {
+        let page = std::fs::read_to_string(published().with_file_name("../cli.md")).unwrap();
+        for (word, about) in codes::ALL {
+            assert!(page.contains(&format!("| `{word}` | {about} |")), "docs/cli.md lacks {word}: {about}");
+        }
+    }
+
+    #[test]
     #[ignore = "writes docs/schemas/m4-cli.schema.json: run it when an answer has changed on purpose"]
     fn publish_the_schema() {
         std::fs::create_dir_all(published().parent().unwrap()).unwrap();

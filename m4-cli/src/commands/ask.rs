@@ -12,6 +12,8 @@ use crate::output::Printer;
 
 /// The tools as configured, and what runs them. Ctrl-C ends the process, and the engine with it.
 pub(super) struct Asking {
+    /// The configuration, with what was typed on top.
+    pub(super) config: Config,
     toolbox: Toolbox,
     runtime: Runtime,
 }
@@ -24,19 +26,19 @@ impl Asking {
         for warning in config.warnings() {
             printer.warning(warning);
         }
-        Self::with(&config)
+        Self::with(config)
     }
 
     /// The same with a configuration that was read already.
-    pub(super) fn with(config: &Config) -> Result<Self, Failure> {
+    pub(super) fn with(config: Config) -> Result<Self, Failure> {
         let runtime = Runtime::new().map_err(|error| {
             Failure::io("the operating system gave no threads to work with", "check `ulimit -u`", error)
         })?;
         let toolbox = {
             let _on_it = runtime.enter();
-            Toolbox::new(config)
+            Toolbox::new(&config)
         };
-        Ok(Self { toolbox, runtime })
+        Ok(Self { config, toolbox, runtime })
     }
 
     /// Calls a tool; `arguments` that are null are left out.

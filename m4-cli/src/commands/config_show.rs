@@ -10,8 +10,8 @@ use crate::output::{Column, Paths, Printer, Table};
 
 pub(super) fn run(env: &Environment, printer: &Printer) -> Outcome {
     let config = Config::load(env, &Flags::new());
-    let settings: Vec<_> =
-        config.shown().iter().map(|shown| SettingReport::of(shown, printer.paths())).collect();
+    let paths = printer.paths().knowing(config.shown().iter().filter_map(|shown| shown.value.as_deref()));
+    let settings: Vec<_> = config.shown().iter().map(|shown| SettingReport::of(shown, &paths)).collect();
     printer.answer(&settings, |printer| {
         printer.data(table(&settings).render(WIDEST))?;
         if let Some(file) = &config.locations.config_file {

@@ -1,6 +1,6 @@
 //! What there is of a dataset on this machine: as the database says of itself, asked through the gate as any query.
 
-use mcp_server::error::Explain;
+use mcp_server::error::{Explain, codes};
 use mcp_server::tools::{CallError, QueryArgs};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -40,43 +40,41 @@ pub(super) struct Rejects {
     pub(super) rows: u64,
 }
 
-/// Asks for it.
+/// Asks for it, in one call where M4 made the database and in two elsewhere.
 pub(super) fn of(asking: &Asking, dataset: &str) -> Result<Inventory, CallError> {
-    let rows = |sql: &str| -> Result<Vec<Value>, CallError> {
+    let row = |sql: &str| -> Result<Value, CallError> {
         let args = QueryArgs { sql_query: sql.to_owned(), dataset: Some(dataset.to_owned()), limit: None };
-        Ok(asking.query(&args)?.to_json()["rows"].as_array().cloned().unwrap_or_default())
+        Ok(asking.query(&args)?.to_json()["rows"][0].take())
     };
-    let has = rows(THERE)?;
-    let [made_by_m4, notes, index] = [0, 1, 2].map(|at| has.first().is_some_and(|row| row[at] == true));
-    let note_index = notes.then_some(index);
-    if !made_by_m4 {
-        let counted = rows(ESTIMATED)?;
-        let counted = counted.first().unwrap_or(&Value::Null);
-        let (tables, rows) = (number(&counted[0]), number(&counted[1]));
-        return Ok(Inventory { tables, rows, note_index, ..Inventory::default() });
-    }
-    let (mut inventory, mut rejected) = (Inventory { note_index, ..Inventory::default() }, 0);
-    for table in rows(TABLES)? {
-        inventory.tables += 1;
-        inventory.rows += number(&table[1]);
-        if number(&table[2]) > 0 {
-            rejected += number(&table[2]);
-            let name = table[0].as_str().unwrap_or_default().to_owned();
-            inventory.rejects.push(Rejects { table: name, rows: number(&table[2]) });
+    match row(MADE_BY_M4) {
+        Ok(row) => Ok(Inventory {
+            tables: number(&row[0]),
+            rows: number(&row[1]),
+            rejected_rows: Some(number(&row[2])),
+            rejects: rejects(row[3].as_str().unwrap_or_default()),
+            release: row[4].as_str().map(str::to_owned),
+            created_by: row[5].as_str().map(str::to_owned),
+            note_index: (row[6] == true).then(|| row[7] == true),
+        }),
+        Err(error) if Explain::code(&error) == codes::QUERY_FAILED => {
+            let row = row(MADE_ELSEWHERE)?;
+            Ok(Inventory { tables: number(&row[0]), rows: number(&row[1]), ..Inventory::default() })
         }
+        Err(error) => Err(error),
     }
-    inventory.rejected_rows = Some(rejected);
-    if let Some(about) = rows(ABOUT)?.first() {
-        inventory.release = about[0].as_str().map(str::to_owned);
-        inventory.created_by = about[1].as_str().map(str::to_owned);
-    }
-    Ok(inventory)
+}
+
+/// Lines of a table and a number.
+fn rejects(text: &str) -> Vec<Rejects> {
+    let parsed = text.lines().filter_map(|line| line.rsplit_once(' '));
+    parsed
+        .map(|(table, rows)| Rejects { table: table.to_owned(), rows: rows.parse().unwrap_or_default() })
+        .collect()
 }
 
 /// Whether the dataset's database is at fault, and not who asks.
 pub(super) fn is_of_the_database(error: &CallError) -> bool {
-    use mcp_server::error::codes::{DATABASE_UNREADABLE, QUERY_FAILED};
-    [DATABASE_UNREADABLE, QUERY_FAILED].contains(&Explain::code(error))
+    [codes::DATABASE_UNREADABLE, codes::QUERY_FAILED].contains(&Explain::code(error))
 }
 
 /// Large numbers come as text.
@@ -84,13 +82,32 @@ fn number(value: &Value) -> u64 {
     value.as_u64().or_else(|| value.as_str()?.parse().ok()).unwrap_or_default()
 }
 
-const THERE: &str = "
-    SELECT coalesce(bool_or(schema_name = 'm4_meta' AND table_name = 'tables'), false),
-           coalesce(bool_or(schema_name LIKE '%_note'), false),
-           coalesce(bool_or(schema_name = 'm4_notes'), false)
-    FROM duckdb_tables()";
-const ESTIMATED: &str = "SELECT count(*), sum(estimated_size)::BIGINT FROM duckdb_tables()";
-const TABLES: &str = "
-    SELECT schema_name || '.' || table_name, row_count, rejected FROM m4_meta.tables
-    ORDER BY schema_name, table_name";
-const ABOUT: &str = "SELECT version, created_by FROM m4_meta.dataset";
+/// One row, however few of them an answer may hold.
+const MADE_BY_M4: &str = "
+    SELECT count(*), coalesce(sum(row_count), 0)::BIGINT, coalesce(sum(rejected), 0)::BIGINT,
+           string_agg(schema_name || '.' || table_name || ' ' || rejected, chr(10) ORDER BY schema_name, table_name)
+               FILTER (WHERE rejected > 0),
+           (SELECT any_value(version) FROM m4_meta.dataset),
+           (SELECT any_value(created_by) FROM m4_meta.dataset),
+           (SELECT coalesce(bool_or(schema_name LIKE '%_note'), false) FROM duckdb_tables()),
+           (SELECT coalesce(bool_or(schema_name = 'm4_notes'), false) FROM duckdb_tables())
+    FROM m4_meta.tables";
+const MADE_ELSEWHERE: &str = "SELECT count(*), coalesce(sum(estimated_size), 0)::BIGINT FROM duckdb_tables()";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_with_spaces_keep_their_names() {
+        let found = rejects("lab.my results 7\nmimiciv_hosp.labevents 1");
+        assert_eq!(
+            found,
+            [
+                Rejects { table: "lab.my results".to_owned(), rows: 7 },
+                Rejects { table: "mimiciv_hosp.labevents".to_owned(), rows: 1 }
+            ]
+        );
+        assert_eq!(rejects(""), []);
+    }
+}

@@ -12,8 +12,7 @@ use crate::output::{Column, Printer, Table};
 pub(super) fn run(args: &ListDatasetsArgs, env: &Environment, printer: &Printer) -> Outcome {
     let asking = Asking::begin(env, &args.call.flags(), printer)?;
     let mut answer = asking.call("list_datasets", json!({}))?.structured;
-    let config = mcp_server::config::Config::load(env, &args.call.flags());
-    let registry = Registry::open(&config.locations.data_dir);
+    let registry = Registry::open(&asking.config.locations.data_dir);
     for problem in registry.problems() {
         printer.warning(mcp_server::error::in_one_line(problem));
     }

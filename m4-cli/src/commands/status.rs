@@ -106,7 +106,7 @@ impl Status {
 impl Status {
     /// Looks into every database that is there. One that cannot be looked into is said to be so, and the rest is shown.
     fn look_inside(&mut self, config: &Config, printer: &Printer) -> Outcome {
-        let asking = Asking::with(config)?;
+        let asking = Asking::with(config.clone())?;
         for dataset in self.datasets.iter_mut().filter(|dataset| dataset.set_up) {
             match inventory::of(&asking, &dataset.name) {
                 Ok(found) => dataset.inside = Some(found),

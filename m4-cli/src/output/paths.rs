@@ -20,7 +20,10 @@ pub enum Paths {
 impl Paths {
     /// Hides them; folders of this user that the environment names are recognised whatever is in their names.
     pub fn hidden_for(env: &Environment) -> Self {
-        let named = FOLDERS.iter().filter_map(|name| env.os(name)).map(PathBuf::from);
+        let of_others = FOLDERS.iter().filter_map(|name| env.os(name));
+        let of_m4: Vec<_> = env.names_under("M4_").map(|(_, set_as)| set_as).collect();
+        let named = of_others.chain(of_m4.iter().filter_map(|name| env.os(name))).map(PathBuf::from);
+        let named = named.filter(|path| path.is_absolute());
         let dirs = env.base_dirs();
         let platform = dirs.into_iter().flat_map(|dirs| [&dirs.home, &dirs.config, &dirs.data]).cloned();
         Self::hidden(named.chain(platform))
@@ -35,6 +38,18 @@ impl Paths {
         known.sort_by_key(|text| std::cmp::Reverse(text.len()));
         known.dedup();
         Self::Hidden { known }
+    }
+
+    /// The same, that recognises the paths among these texts too, whatever is in their names.
+    #[must_use]
+    pub fn knowing<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> Self {
+        match self {
+            Self::Shown => Self::Shown,
+            Self::Hidden { known } => {
+                let more = texts.into_iter().filter(|text| Path::new(text).is_absolute());
+                Self::hidden(known.iter().map(String::as_str).chain(more).map(PathBuf::from))
+            }
+        }
     }
 
     /// A path, as it may be shown.
@@ -115,7 +130,7 @@ fn trimmed(text: &str, end: usize) -> usize {
 /// What stands for a path.
 const PLACEHOLDER: &str = "<path>";
 
-const FOLDERS: [&str; 6] = ["M4_HOME", "M4_DATA_DIR", "M3_DATA_DIR", "HOME", "USERPROFILE", "TMPDIR"];
+const FOLDERS: [&str; 3] = ["HOME", "USERPROFILE", "TMPDIR"];
 
 #[cfg(test)]
 mod tests {
@@ -159,6 +174,16 @@ mod tests {
         assert_eq!(Paths::Shown.in_text("/home/ann/x"), "/home/ann/x");
         assert_eq!(Paths::Shown.path(Path::new("/home/ann")), "/home/ann");
         assert_eq!(Paths::hidden([]).path(Path::new("/home/ann")), "<path>");
+    }
+
+    #[test]
+    fn what_the_settings_name_is_recognised_with_spaces_and_all() {
+        let env =
+            Environment::from_pairs([("M4_OAUTH2_TOKEN_FILE", "/my secrets/t"), ("M3_DATA_DIR", "/my data")]);
+        let paths = Paths::hidden_for(&env);
+        assert_eq!(paths.in_text("/my secrets/t and /my data/x"), "<path> and <path>");
+        let paths = paths.knowing(["/a b/c", "no path", "3600"]);
+        assert_eq!(paths.in_text("/a b/c 3600 /my data"), "<path> 3600 <path>");
     }
 
     proptest! {

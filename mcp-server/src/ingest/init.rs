@@ -240,6 +240,21 @@ mod tests {
     }
 
     #[test]
+    fn the_parquet_tree_of_the_python_package_becomes_a_database() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("parquet/mimic-iv-demo/hosp");
+        fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("patients.parquet");
+        let copy = format!("COPY (SELECT 7 AS subject_id, 'F' AS gender) TO '{}'", file.display());
+        duckdb::Connection::open_in_memory().unwrap().execute_batch(&copy).unwrap();
+        let registry = Registry::open(home.path());
+        let demo = registry.find("mimic-iv-demo").unwrap();
+        let source = Source::find(demo, home.path(), None, false).unwrap();
+        let report = init(&registry, demo, &source, &mut |_| {}).unwrap();
+        assert_eq!(report.table("mimiciv_hosp.patients").unwrap().rows, 1);
+    }
+
+    #[test]
     fn an_unfinished_download_with_a_login_is_not_loaded_as_if_it_were_all() {
         let home = tempfile::tempdir().unwrap();
         let home = home.path();

@@ -9,6 +9,7 @@ use mcp_server::config::Config;
 use mcp_server::credentials::logout::{Forgotten, Revocation, forget, revoke};
 use mcp_server::credentials::store::Selection;
 use mcp_server::env::Environment;
+use mcp_server::error::codes;
 use mcp_server::logging;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -111,7 +112,8 @@ fn nothing_to_end(args: &LogoutArgs, account: &Account, forgotten: &Forgotten, p
     let mut others = forgotten.left.iter().filter(|(profile, _)| **profile == account.profile).peekable();
     if args.which.is_narrow() && others.peek().is_some() {
         // A misspelt URL must not look like the end of a login.
-        return Err(Failure::mendable(
+        return Err(Failure::coded(
+            codes::NO_SUCH_LOGIN,
             "there is no such login",
             format!("name one of these by --issuer and --resource: {}", list(others)),
         ));

@@ -54,7 +54,7 @@ fn contents(config: &Config) -> Vec<Finding> {
     if installed.is_empty() || !config.problems().is_empty() {
         return Vec::new();
     }
-    let Ok(asking) = Asking::with(config) else { return Vec::new() };
+    let Ok(asking) = Asking::with(config.clone()) else { return Vec::new() };
     let mut findings = Vec::new();
     for dataset in installed {
         match inventory::of(&asking, &dataset.name) {

@@ -22,9 +22,11 @@ use crate::output::Printer;
 
 /// Prints every finding; fails when one of them keeps M4 from working.
 pub(super) fn run(env: &Environment, printer: &Printer) -> Outcome {
-    let mut findings = findings(crate::programs::own().as_deref(), env);
+    let config = Config::load(env, &Flags::new());
+    let mut findings = findings(&config, crate::programs::own().as_deref(), env);
+    let paths = printer.paths().knowing(config.shown().iter().filter_map(|shown| shown.value.as_deref()));
     for finding in &mut findings {
-        finding.show_paths_as(printer.paths());
+        finding.show_paths_as(&paths);
     }
     printer.answer(&findings, |printer| findings.iter().try_for_each(|finding| printer.data(finding)))?;
     match findings.iter().filter(|finding| finding.status == Status::Fail).count() {
@@ -37,14 +39,13 @@ pub(super) fn run(env: &Environment, printer: &Printer) -> Outcome {
     }
 }
 
-fn findings(own: Option<&Path>, env: &Environment) -> Vec<Finding> {
-    let config = Config::load(env, &Flags::new());
-    let mut findings = config::check(&config);
-    findings.extend(api_keys::check(&config));
-    findings.extend(datasets::check(&config));
-    findings.extend(leftovers::check(&config));
-    findings.extend(issuer::check(&config));
-    findings.extend(token::check(&config));
+fn findings(config: &Config, own: Option<&Path>, env: &Environment) -> Vec<Finding> {
+    let mut findings = config::check(config);
+    findings.extend(api_keys::check(config));
+    findings.extend(datasets::check(config));
+    findings.extend(leftovers::check(config));
+    findings.extend(issuer::check(config));
+    findings.extend(token::check(config));
     findings.extend(programs::check(own, env));
     findings
 }
