@@ -46,8 +46,8 @@ impl Paths {
         match self {
             Self::Shown => Self::Shown,
             Self::Hidden { known } => {
-                let more = texts.into_iter().filter(|text| Path::new(text).is_absolute());
-                Self::hidden(known.iter().map(String::as_str).chain(more).map(PathBuf::from))
+                let more = texts.into_iter().filter(|text| Path::new(text).is_absolute()).map(PathBuf::from);
+                Self::hidden(known.iter().map(PathBuf::from).chain(more))
             }
         }
     }
