@@ -24,6 +24,8 @@ mod http_dpop;
 mod http_operations;
 mod http_setup;
 mod http_transport;
+#[cfg(unix)]
+mod ingest;
 mod init_sources;
 mod introspection;
 mod issuer;

@@ -8,7 +8,9 @@ use clap::{Args, Parser, Subcommand};
 use crate::duckdb::Way;
 use crate::failure::{Outcome, print, say};
 use crate::workspace::{Profile, Workspace};
-use crate::{build, ci, conformance, demo, duckdb, fuzz, interop, issuer, keyring, load, mutants, suite};
+use crate::{
+    build, ci, conformance, demo, duckdb, fuzz, ingest, interop, issuer, keyring, load, mutants, suite,
+};
 
 /// Contributors' workflows of M4.
 #[derive(Debug, Parser)]
@@ -40,6 +42,8 @@ enum Command {
     Ci(CiArgs),
     /// Fuzzes what auth-core parses: tokens, key sets, metadata.
     Fuzz(fuzz::FuzzArgs),
+    /// Shows that `m4 init` stays below 1 GB of memory on a generated `chartevents` of several gigabytes.
+    IngestMemory(ingest::IngestArgs),
     /// Measures what authentication costs under load; non-zero when an aim is missed.
     Load(load::LoadArgs),
     /// Changes auth-core a little in every place and sees whether a test notices.
@@ -145,6 +149,7 @@ fn dispatch(command: Command) -> Outcome<ExitCode> {
             ci::run(&workspace, args.library, &steps)?;
         }
         Command::Fuzz(args) => fuzz::run(&workspace, &args)?,
+        Command::IngestMemory(args) => ingest::run(&workspace, &args)?,
         Command::Load(args) => return load::run(&workspace, &args),
         Command::Mutants(args) => mutants::run(&workspace, &args.rest)?,
         Command::Duckdb(args) => match args.resolve(&workspace)? {

@@ -13,6 +13,7 @@ mod duckdb;
 mod environment;
 mod failure;
 mod fuzz;
+mod ingest;
 mod interop;
 mod issuer;
 mod keyring;

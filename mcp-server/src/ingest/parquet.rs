@@ -76,7 +76,8 @@ fn shown(
         )
     });
     let all = bad.collect::<Vec<_>>().join(" UNION ALL ");
-    let mut statement = connection.prepare(&format!("{all} ORDER BY place, name LIMIT {SHOWN}"))?;
+    let mut statement =
+        connection.prepare(&format!("SELECT * FROM ({all}) ORDER BY place, name LIMIT {SHOWN}"))?;
     let rows = statement.query_map([], |row| {
         let (value, kind): (Option<String>, String) = (row.get(2)?, row.get(3)?);
         Ok(Reject {
