@@ -64,7 +64,7 @@ fn success_is_0_and_what_the_user_can_mend_is_1_and_usage_is_2() {
         vec!["backend", "duckdb", "--project-id", "p"],
         vec!["config", "--oauth2-issuer", "https://issuer.example"],
         vec!["config", "--enable-oauth2"],
-        vec!["init"],
+        vec!["init", "--no-such-option"],
     ] {
         let output = run(&sandbox, &args, 2);
         assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{args:?}: {}", output.stdout);
