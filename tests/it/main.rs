@@ -20,6 +20,8 @@ mod http_dpop;
 mod http_operations;
 mod http_setup;
 mod http_transport;
+#[cfg(unix)]
+mod ingest;
 mod introspection;
 mod issuer;
 mod json_schema;

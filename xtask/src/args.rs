@@ -9,7 +9,8 @@ use crate::duckdb::Way;
 use crate::failure::{Outcome, print, say};
 use crate::workspace::{Profile, Workspace};
 use crate::{
-    bench, build, ci, conformance, demo, duckdb, fuzz, interop, issuer, keyring, load, mutants, sql, suite,
+    bench, build, ci, conformance, demo, duckdb, fuzz, ingest, interop, issuer, keyring, load, mutants, sql,
+    suite,
 };
 
 /// Contributors' workflows of M4.
@@ -44,6 +45,8 @@ enum Command {
     Ci(CiArgs),
     /// Fuzzes what auth-core parses: tokens, key sets, metadata.
     Fuzz(fuzz::FuzzArgs),
+    /// Shows that `m4 init` stays below 1 GB of memory on a generated `chartevents` of several gigabytes.
+    IngestMemory(ingest::IngestArgs),
     /// Measures what authentication costs under load; non-zero when an aim is missed.
     Load(load::LoadArgs),
     /// Changes auth-core a little in every place and sees whether a test notices.
@@ -152,6 +155,7 @@ fn dispatch(command: Command) -> Outcome<ExitCode> {
             ci::run(&workspace, args.library, &steps)?;
         }
         Command::Fuzz(args) => fuzz::run(&workspace, &args)?,
+        Command::IngestMemory(args) => ingest::run(&workspace, &args)?,
         Command::Load(args) => return load::run(&workspace, &args),
         Command::Mutants(args) => mutants::run(&workspace, &args.rest)?,
         Command::Sql(args) => return sql::run(&workspace, &args),

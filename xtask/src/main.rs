@@ -14,6 +14,7 @@ mod duckdb;
 mod environment;
 mod failure;
 mod fuzz;
+mod ingest;
 mod interop;
 mod issuer;
 mod keyring;

@@ -53,7 +53,7 @@ impl Told<'_> {
             Progress::Planned { .. } => {}
             Progress::Started { table, .. } => task.doing(table),
             Progress::Advanced { read, .. } => task.set_done(self.done + read),
-            Progress::Finished { table, rows, bytes, .. } => {
+            Progress::Finished { table, rows, bytes, .. } | Progress::Reused { table, rows, bytes, .. } => {
                 self.done += bytes;
                 task.set_done(self.done);
                 task.report(format!("  {table}: {rows} rows"));

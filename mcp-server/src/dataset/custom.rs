@@ -1,7 +1,7 @@
 //! Datasets of the user's own, described by JSON files.
 //!
-//! The fields are those of the Python package's files, so these work unchanged. A file that cannot be used is
-//! reported by name and takes no other dataset down with it.
+//! The fields are those of the Python package's files, so these work unchanged, and `tables` for tables that M4 does
+//! not know. A file that cannot be used is reported by name and takes no other dataset down with it.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -10,6 +10,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use super::declared::{DeclaredError, TablesJson};
 use super::definition::{Definition, Origin, Setup};
 use super::name::Name;
 use crate::error::Explain;
@@ -36,6 +37,9 @@ pub enum ProblemKind {
     /// It is not JSON of the expected shape.
     #[error("it is not a dataset definition")]
     Malformed(#[source] serde_json::Error),
+    /// One of the tables it declares.
+    #[error(transparent)]
+    Table(#[from] DeclaredError),
     /// Its name, or the database file that would stand for it, is taken.
     #[error("its name {name} clashes with {with}")]
     Taken {
@@ -48,7 +52,8 @@ pub enum ProblemKind {
 
 impl Explain for Problem {
     fn hint(&self) -> Option<String> {
-        Some(match self.source {
+        Some(match &self.source {
+            ProblemKind::Table(error) => return error.hint(),
             ProblemKind::Unreadable(_) => format!("check the permissions of {}", self.file),
             ProblemKind::TooLarge => "a definition holds names and addresses, not data".to_owned(),
             ProblemKind::Malformed(_) => {
@@ -122,8 +127,9 @@ fn parse(path: &Path, file: &str) -> Result<Definition, ProblemKind> {
         modalities: json.modalities.iter().map(|modality| modality.to_lowercase()).collect(),
         schema_mapping: json.schema_mapping,
         bigquery_schema_mapping: json.bigquery_schema_mapping,
+        tables: json.tables.parse()?,
     };
-    if definition.modules().next().is_some() {
+    if definition.modules().next().is_some() || !definition.tables.is_empty() {
         definition.setup = Setup::Directory;
     }
     Ok(definition)
@@ -155,6 +161,8 @@ struct Json {
     schema_mapping: BTreeMap<String, String>,
     #[serde(default)]
     bigquery_schema_mapping: BTreeMap<String, String>,
+    #[serde(default)]
+    tables: TablesJson,
 }
 
 const LARGEST: u64 = 1 << 20;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::declared::DeclaredTable;
 use super::name::Name;
 use super::schema::{self, Module};
 
@@ -38,14 +39,16 @@ pub struct Definition {
     pub schema_mapping: BTreeMap<String, String>,
     /// Canonical schema → BigQuery dataset.
     pub bigquery_schema_mapping: BTreeMap<String, String>,
+    /// Tables it declares itself, beside those of its modules.
+    pub tables: Vec<DeclaredTable>,
 }
 
 impl Definition {
     /// The modules it has whose tables M4 knows the columns of.
     pub fn modules(&self) -> impl Iterator<Item = &'static Module> + '_ {
         schema::MODULES
-            .into_iter()
-            .filter(|module| self.schema_mapping.values().any(|name| name == module.schema))
+            .iter()
+            .filter(|module| self.schema_mapping.values().any(|name| *name == module.schema))
     }
 
     /// The built-in datasets, in the order they are shown.
@@ -68,7 +71,7 @@ pub enum Origin {
 pub enum Setup {
     /// M4 makes the rows itself.
     Generated,
-    /// From a directory of its published CSV files.
+    /// From a directory of its files: CSV, compressed or not, or Parquet.
     Directory,
     /// Known by name only; this version cannot set it up.
     Unsupported,
@@ -92,7 +95,6 @@ fn demo() -> Definition {
         description: "MIMIC-IV Clinical Database Demo: 100 real, de-identified patients, open access"
             .to_owned(),
         version: Some("2.2".to_owned()),
-        setup: Setup::Directory,
         file_listing_url: Some("https://physionet.org/files/mimic-iv-demo/2.2/".to_owned()),
         subdirectories_to_scan: words(&["hosp", "icu"]),
         primary_verification_table: Some("mimiciv_hosp.admissions".to_owned()),
@@ -161,7 +163,7 @@ fn blank(name: &'static str) -> Definition {
         description: String::new(),
         version: None,
         origin: Origin::BuiltIn,
-        setup: Setup::Unsupported,
+        setup: Setup::Directory,
         synthetic: false,
         file_listing_url: None,
         subdirectories_to_scan: Vec::new(),
@@ -172,6 +174,7 @@ fn blank(name: &'static str) -> Definition {
         modalities: words(&["tabular"]),
         schema_mapping: BTreeMap::new(),
         bigquery_schema_mapping: BTreeMap::new(),
+        tables: Vec::new(),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 mod custom;
+mod declared;
 mod definition;
 mod homes;
 mod name;
@@ -12,6 +13,7 @@ pub mod sample;
 pub mod schema;
 
 pub use custom::{Problem, ProblemKind};
+pub use declared::{DeclaredError, DeclaredTable, SourceFile};
 pub use definition::{Definition, Origin, Setup};
 pub use homes::Homes;
 pub use name::{InvalidName, Name};

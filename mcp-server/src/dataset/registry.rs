@@ -153,8 +153,8 @@ impl Explain for ResolveError {
     }
 }
 
-/// What `m4 init` can do, for messages about what it cannot.
-pub(crate) const WORKS_TODAY: &str = "this version sets up mimic-iv-sample (m4 init mimic-iv-sample) and mimic-iv-demo (m4 init mimic-iv-demo --src DIR)";
+/// What a custom definition lacks when it cannot be set up.
+pub(crate) const WORKS_TODAY: &str = "its definition needs \"tables\", or a schema_mapping to mimiciv_hosp, mimiciv_icu, mimiciv_note or eicu_crd";
 
 fn clash(custom: Definition, with: Name) -> Problem {
     let file = match custom.origin {
@@ -238,7 +238,7 @@ mod tests {
         let hint = |name| registry.resolve(Some(name)).unwrap_err().hint().unwrap();
         assert_eq!(hint("mimic-iv-sample"), "run: m4 init mimic-iv-sample");
         assert_eq!(hint("mimic-iv-demo"), "run: m4 init mimic-iv-demo --src DIR");
-        assert_eq!(hint("eicu"), WORKS_TODAY);
+        assert_eq!(hint("eicu"), "run: m4 init eicu --src DIR");
     }
 
     #[test]
@@ -289,6 +289,24 @@ mod tests {
         let home = home(&[], &[("ours.json", json)]);
         let registry = Registry::open(home.path());
         assert_eq!(registry.find("ours").unwrap().setup, Setup::Directory);
+    }
+
+    #[test]
+    fn a_custom_dataset_with_tables_of_its_own_can_be_loaded_from_a_directory() {
+        let tables = |file: &str| {
+            format!(
+                r#"{{"name": "ward", "tables": {{"t": {{"file": "{file}", "columns": {{"a": "DATE"}}}}}}}}"#
+            )
+        };
+        let good = home(&[], &[("ward.json", &tables("sub/t.csv"))]);
+        let registry = Registry::open(good.path());
+        let ward = registry.find("ward").unwrap();
+        assert_eq!((ward.setup, ward.tables.len()), (Setup::Directory, 1));
+
+        let bad = home(&[], &[("ward.json", &tables("../t.csv"))]);
+        let registry = Registry::open(bad.path());
+        assert!(registry.find("ward").is_err());
+        assert!(matches!(registry.problems()[0].source, ProblemKind::Table(_)));
     }
 
     #[test]

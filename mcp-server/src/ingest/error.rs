@@ -26,6 +26,18 @@ pub enum IngestError {
         /// Why.
         source: io::Error,
     },
+    /// A file that a link leads to from the source directory, and that lies elsewhere.
+    #[error("{} is a link that leads out of the source directory", path.display())]
+    Outside {
+        /// The link.
+        path: PathBuf,
+    },
+    /// Something with the name of a table's file that is no file.
+    #[error("{} is not a file", path.display())]
+    NotAFile {
+        /// Which.
+        path: PathBuf,
+    },
     /// A path that cannot be handed to the database engine.
     #[error("the path {} is not Unicode", path.display())]
     PathNotUnicode {
@@ -46,7 +58,7 @@ pub enum IngestError {
         /// Which file.
         path: PathBuf,
         /// The table it should hold.
-        table: &'static str,
+        table: String,
         /// What is wrong with it.
         reason: String,
     },
@@ -56,7 +68,7 @@ pub enum IngestError {
         /// Which file.
         path: PathBuf,
         /// The table it should hold.
-        table: &'static str,
+        table: String,
         /// Rows that loaded.
         rows: u64,
         /// Rows that did not.
@@ -65,6 +77,28 @@ pub enum IngestError {
         line: u64,
         /// What was wrong with it.
         message: String,
+    },
+    /// Its quotes or its line ends make it unreadable as a whole.
+    #[error("{} cannot be read as CSV: line {line}: {reason}", path.display())]
+    NotCsv {
+        /// Which file.
+        path: PathBuf,
+        /// The line to look at.
+        line: u64,
+        /// What is wrong there.
+        reason: String,
+    },
+    /// The engine lost rows without a word.
+    #[error("{} has {records} records, of which {rows} loaded and {rejected} failed: some were lost", path.display())]
+    Miscounted {
+        /// Which file.
+        path: PathBuf,
+        /// Records in it.
+        records: u64,
+        /// Rows that loaded.
+        rows: u64,
+        /// Rows that did not.
+        rejected: u64,
     },
     /// The disk ran out of space.
     #[error("the disk that holds {} is full", directory.display())]
@@ -137,19 +171,31 @@ impl Explain for IngestError {
         Some(match self {
             Self::NothingFound { wanted, .. } => format!("looked for {}", wanted.join(", ")),
             Self::Read { .. } => "check that it exists and that you may read it".to_owned(),
+            Self::Outside { .. } => {
+                "copy the file into the directory, or give the directory it is in".to_owned()
+            }
+            Self::NotAFile { .. } => "take it away, or put the table's file there".to_owned(),
             Self::PathNotUnicode { .. } => "rename or link it to a path in Unicode".to_owned(),
             Self::Damaged { .. } => "fetch the file again and compare it with SHA256SUMS.txt".to_owned(),
+            Self::NotCsv { .. } => "mend that line, or fetch the file again".to_owned(),
+            Self::Miscounted { .. } => {
+                "look for lines of several megabytes and for quotes that are not closed".to_owned()
+            }
             Self::Header { .. } | Self::MostlyRejected { .. } => {
                 "check that the file is the published one, comma-separated, with its first line intact"
                     .to_owned()
             }
             Self::DiskFull { .. } => {
-                "free some space, or set M4_DATA_DIR to a larger disk, and run again".to_owned()
+                "free some space, or set M4_DATA_DIR to a larger disk, and run again; tables that were finished are kept"
+                    .to_owned()
             }
             Self::Write { .. } => {
                 "check that you may write there, and that no program has the database open".to_owned()
             }
             Self::Busy { .. } => "wait for it to finish".to_owned(),
+            Self::Engine { path, .. } if path.extension().is_some_and(|end| end == "parquet") => {
+                "write the file again; one that was not finished cannot be read".to_owned()
+            }
             Self::Engine { .. } | Self::Notes(_) | Self::Database(_) => return None,
         })
     }

@@ -85,15 +85,6 @@ mod tests {
     }
 
     #[test]
-    fn datasets_of_later_versions_say_what_works_today() {
-        for name in ["mimic-iv", "mimic-iv-note", "eicu"] {
-            let error = refusal(name, Some(Path::new("/data")));
-            assert!(matches!(error, InitError::Unsupported { .. }), "{error}");
-            assert!(error.hint().unwrap().contains("m4 init mimic-iv-sample"));
-        }
-    }
-
-    #[test]
     fn the_demo_without_files_says_where_they_are() {
         let hint = refusal("mimic-iv-demo", None).hint().unwrap();
         assert_eq!(

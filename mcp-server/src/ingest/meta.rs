@@ -8,6 +8,7 @@ use duckdb::{Connection, params};
 
 use super::error::IngestError;
 use super::report::TableReport;
+use super::source::{Format, Source};
 use crate::dataset::{Definition, Setup};
 
 /// The schema that describes the database rather than patients.
@@ -17,10 +18,17 @@ pub const META_SCHEMA: &str = "m4_meta";
 pub(super) fn write(
     connection: &Connection,
     definition: &Definition,
+    sources: &[Source<'_>],
     tables: &[TableReport],
 ) -> Result<(), IngestError> {
     connection.execute_batch(CREATE)?;
-    let source = if definition.setup == Setup::Generated { "generated" } else { "csv" };
+    let is_parquet = |source: &Source<'_>| source.format == Format::Parquet;
+    let source = match (definition.setup, sources.iter().any(is_parquet), sources.iter().all(is_parquet)) {
+        (Setup::Generated, ..) => "generated",
+        (_, false, _) => "csv",
+        (_, true, true) => "parquet",
+        (_, true, false) => "csv and parquet",
+    };
     connection.execute(
         "INSERT INTO m4_meta.dataset VALUES (?, ?, ?, ?, ?, ?)",
         params![

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-/// One step of a load.
+/// One step of a load. Several tables load at a time, so their steps alternate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress<'a> {
     /// What lies ahead. First, once.
@@ -21,12 +21,23 @@ pub enum Progress<'a> {
         /// Bytes of its file as it is on disk.
         bytes: u64,
     },
-    /// Several times a second while a compressed table takes longer than that.
+    /// Several times a second while a CSV file takes longer than that.
     Advanced {
         /// The table with its schema.
         table: &'a str,
         /// Bytes of its file read and checked so far. Loading may lag behind a little.
         read: u64,
+        /// Bytes of its file as it is on disk.
+        bytes: u64,
+    },
+    /// A table was loaded by a run that did not finish, and its file is the same still: it is kept.
+    Reused {
+        /// The table with its schema.
+        table: &'a str,
+        /// Rows loaded.
+        rows: u64,
+        /// Rows left out because they did not parse.
+        rejected: u64,
         /// Bytes of its file as it is on disk.
         bytes: u64,
     },
@@ -67,7 +78,7 @@ pub struct Report {
     pub indexed: Vec<crate::notes::Indexed>,
     /// Tables the dataset has and the source lacked, with their schema.
     pub absent: Vec<String>,
-    /// CSV files in the dataset's folders that belong to no known table and were not loaded.
+    /// Files in the dataset's folders that belong to no known table and were not loaded.
     pub unrecognised: Vec<String>,
 }
 
@@ -89,7 +100,7 @@ impl Report {
 }
 
 /// What became of one table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableReport {
     /// Name with schema: `mimiciv_hosp.patients`.
     pub name: String,
@@ -109,11 +120,11 @@ pub struct TableReport {
 }
 
 /// One value, or one line, that did not parse.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reject {
     /// The file, relative to the source.
     pub file: String,
-    /// Line in the uncompressed file, the header being 1.
+    /// Line in the uncompressed file, the header being 1; in a Parquet file the row, the first being 1.
     pub line: u64,
     /// The column, where one is to blame.
     pub column: Option<String>,

@@ -2,7 +2,8 @@
 //!
 //! Beside `x.duckdb` lie `.x.lock`, held for the whole run and never removed (removing it would let two runs hold
 //! two locks), and `.x.partial/`, which holds everything unfinished. Its name is fixed and the lock exclusive, so
-//! whatever is in it when a run starts was left by a killed one.
+//! whatever is in it when a run starts was left by one that was killed or failed: the tables it had finished can be
+//! kept, the rest is cleared away.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
@@ -10,29 +11,51 @@ use std::path::{Path, PathBuf};
 
 use super::error::IngestError;
 
-/// A run's exclusive hold on one database. Dropping it removes everything unfinished.
+/// A run's exclusive hold on one database. Dropping it removes everything unfinished, unless it is to be kept.
 #[derive(Debug)]
 pub(super) struct Staging {
     target: PathBuf,
     partial: PathBuf,
+    keep: bool,
     _lock: File,
 }
 
 impl Staging {
-    /// Makes the directories, takes the lock and clears up after killed runs.
-    pub(super) fn begin(target: &Path) -> Result<Self, IngestError> {
-        let home = parent(target);
-        create_private(home, true)?;
-        let lock = lock(&beside(target, "lock"), target)?;
-        let partial = beside(target, "partial");
-        match fs::remove_dir_all(&partial) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(IngestError::write(&partial, error));
-            }
-            _ => {}
+    /// Makes the directories, takes the lock and clears up after other runs, all but the tables they finished.
+    pub(super) fn resume(target: &Path) -> Result<Self, IngestError> {
+        let staging = Self::hold(target)?;
+        if !(staging.database().is_file() && staging.journal().is_file()) {
+            staging.clear()?;
         }
-        create_private(&partial, false)?;
-        Ok(Self { target: target.to_owned(), partial, _lock: lock })
+        for unfinished in ["spill", "source"] {
+            remove(&staging.partial.join(unfinished))?;
+        }
+        create_private(&staging.partial, true)?;
+        Ok(staging)
+    }
+
+    /// The same, and keeps nothing.
+    pub(super) fn begin(target: &Path) -> Result<Self, IngestError> {
+        let staging = Self::hold(target)?;
+        staging.clear()?;
+        Ok(staging)
+    }
+
+    fn hold(target: &Path) -> Result<Self, IngestError> {
+        create_private(parent(target), true)?;
+        let lock = lock(&beside(target, "lock"), target)?;
+        Ok(Self { target: target.to_owned(), partial: beside(target, "partial"), keep: false, _lock: lock })
+    }
+
+    /// Removes whatever is unfinished.
+    pub(super) fn clear(&self) -> Result<(), IngestError> {
+        remove(&self.partial)?;
+        create_private(&self.partial, false)
+    }
+
+    /// Leaves what is finished for the next run.
+    pub(super) fn keep(&mut self) {
+        self.keep = true;
     }
 
     /// A private directory on the same file system, gone when the run ends.
@@ -43,6 +66,11 @@ impl Staging {
     /// Where to build the database.
     pub(super) fn database(&self) -> PathBuf {
         self.partial.join("new.duckdb")
+    }
+
+    /// Where to note what is finished.
+    pub(super) fn journal(&self) -> PathBuf {
+        self.partial.join("journal")
     }
 
     /// Puts the finished database in its place and returns that place.
@@ -66,8 +94,17 @@ impl Staging {
 
 impl Drop for Staging {
     fn drop(&mut self) {
-        // Nothing to tell anyone: the next run starts by removing it.
-        _ = fs::remove_dir_all(&self.partial);
+        if !self.keep {
+            // Nothing to tell anyone: the next run starts by removing it.
+            _ = fs::remove_dir_all(&self.partial);
+        }
+    }
+}
+
+fn remove(directory: &Path) -> Result<(), IngestError> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(IngestError::write(directory, error)),
+        _ => Ok(()),
     }
 }
 

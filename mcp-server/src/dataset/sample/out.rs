@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use crate::dataset::schema::{MODULES, Module, Table};
+use crate::dataset::schema::{self, Module, Table};
 
 /// Every table, growing.
 pub(super) struct Tables {
@@ -16,10 +16,10 @@ impl Tables {
     /// Every table with its header and no rows.
     pub(super) fn new() -> io::Result<Self> {
         let mut files = Vec::new();
-        for module in MODULES {
-            for table in module.tables {
+        for module in schema::mimic() {
+            for table in &module.tables {
                 let mut writer = csv::Writer::from_writer(Vec::new());
-                writer.write_record(table.columns.iter().map(|column| column.name))?;
+                writer.write_record(table.columns.iter().map(|column| &column.name))?;
                 files.push((module, table, writer));
             }
         }
@@ -43,12 +43,12 @@ impl Tables {
 
     /// Writes `<directory>/<module>/<table>.csv`.
     pub(super) fn save(self, directory: &Path) -> io::Result<()> {
-        for module in MODULES {
-            fs::create_dir_all(directory.join(module.folder))?;
+        for module in schema::mimic() {
+            fs::create_dir_all(directory.join(&module.folder))?;
         }
         for (module, table, writer) in self.files {
             let bytes = writer.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
-            fs::write(directory.join(module.folder).join(format!("{}.csv", table.name)), bytes)?;
+            fs::write(directory.join(&module.folder).join(format!("{}.csv", table.name)), bytes)?;
         }
         Ok(())
     }

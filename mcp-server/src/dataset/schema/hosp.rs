@@ -3,9 +3,11 @@
 use super::{Module, date, double, int, small, table, text, time};
 
 /// The module.
-pub static MODULE: Module = Module { folder: "hosp", schema: "mimiciv_hosp", tables: &TABLES };
+pub(super) fn module() -> Module {
+    Module::known("hosp", "mimiciv_hosp", &TABLES)
+}
 
-static TABLES: [super::Table; 22] = [
+static TABLES: [super::Known; 22] = [
     table(
         "admissions",
         &[

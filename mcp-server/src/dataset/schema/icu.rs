@@ -3,9 +3,11 @@
 use super::{Module, double, int, small, table, text, time};
 
 /// The module.
-pub static MODULE: Module = Module { folder: "icu", schema: "mimiciv_icu", tables: &TABLES };
+pub(super) fn module() -> Module {
+    Module::known("icu", "mimiciv_icu", &TABLES)
+}
 
-static TABLES: [super::Table; 9] = [
+static TABLES: [super::Known; 9] = [
     table("caregiver", &[int("caregiver_id")]),
     table(
         "chartevents",

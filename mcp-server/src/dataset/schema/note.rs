@@ -3,9 +3,11 @@
 use super::{Module, int, table, text, time};
 
 /// The module.
-pub static MODULE: Module = Module { folder: "note", schema: "mimiciv_note", tables: &TABLES };
+pub(super) fn module() -> Module {
+    Module::known("note", "mimiciv_note", &TABLES)
+}
 
-static TABLES: [super::Table; 4] = [
+static TABLES: [super::Known; 4] = [
     table(
         "discharge",
         &[

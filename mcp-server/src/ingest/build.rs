@@ -1,0 +1,301 @@
+//! Builds a database from the files of a plan: several tables at a time, each whole or not there.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Sender};
+use std::thread;
+
+use duckdb::{Config, Connection, InterruptHandle};
+
+use super::error::IngestError;
+use super::feed::Feed;
+use super::journal::{self, Entry, Journal};
+use super::meta;
+use super::plan::Plan;
+use super::report::{Progress, Report, TableReport};
+use super::source::Source;
+use super::sql::identifier;
+use super::staging::Staging;
+use super::table::Prepared;
+use crate::dataset::Definition;
+use crate::notes::{self, BuildError, INDEX_SCHEMA, Indexed};
+
+/// How much memory DuckDB may use while loading; beyond it, it spills beside the database. The process needs some
+/// more: `cargo xtask ingest-memory` shows that all of it stays below 1 GB.
+pub const MEMORY_LIMIT: &str = "512MB";
+
+/// Builds the database and puts it in its place.
+pub(super) fn build(
+    definition: &Definition,
+    plan: Plan<'_>,
+    mut staging: Staging,
+    on_progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<Report, IngestError> {
+    let (connection, finished) = open(&staging)?;
+    // All headers are looked at before anything is loaded: a wrong one is told now and not in an hour.
+    let jobs =
+        plan.sources.iter().map(|source| Job::new(&connection, source)).collect::<Result<Vec<_>, _>>()?;
+    on_progress(Progress::Planned {
+        tables: plan.sources.len(),
+        bytes: plan.sources.iter().map(|source| source.bytes).sum(),
+    });
+    let mut reports = kept(&jobs, finished);
+    let filled = fill(&connection, &staging, &jobs, &mut reports, on_progress);
+    if filled.is_err() && reports.iter().any(Option::is_some) {
+        staging.keep();
+    }
+    filled?;
+    let indexed = index_notes(&connection, &staging, on_progress);
+    if indexed.is_err() {
+        staging.keep();
+    }
+    let indexed = indexed?;
+    let tables: Vec<_> = reports.into_iter().flatten().collect();
+    on_progress(Progress::Publishing);
+    meta::write(&connection, definition, &plan.sources, &tables)?;
+    connection.execute_batch("CHECKPOINT")?;
+    connection.close().map_err(|(_, error)| error)?;
+    let database = staging.publish()?;
+    Ok(Report {
+        dataset: definition.name.to_string(),
+        database,
+        tables,
+        indexed,
+        absent: plan.absent,
+        unrecognised: plan.unrecognised,
+    })
+}
+
+/// Indexes the notes, where there are any that are not indexed yet.
+fn index_notes(
+    connection: &Connection,
+    staging: &Staging,
+    on_progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<Vec<Indexed>, IngestError> {
+    let indexed = notes::index_all(connection, staging.directory(), &mut |kind, notes, of| {
+        on_progress(Progress::Indexing { table: kind.table(), notes, of });
+    });
+    indexed.map_err(|error| match error {
+        BuildError::File { path, source } => IngestError::write(&path, source),
+        BuildError::Engine(error) => error.into(),
+        unfit @ BuildError::Unfit { .. } => IngestError::Notes(unfit),
+    })
+}
+
+/// A table to load.
+struct Job<'a> {
+    source: &'a Source<'a>,
+    name: String,
+    prepared: Prepared,
+    key: String,
+}
+
+impl<'a> Job<'a> {
+    fn new(connection: &Connection, source: &'a Source<'a>) -> Result<Self, IngestError> {
+        let prepared = Prepared::new(connection, source)?;
+        let key = journal::key(source, &prepared.definition());
+        Ok(Self { source, name: source.name(), prepared, key })
+    }
+}
+
+/// What a worker tells.
+enum Told {
+    Started(usize),
+    Advanced(usize, u64),
+    Done(usize, Box<Result<TableReport, IngestError>>),
+}
+
+/// The reports of the tables that are in already.
+fn kept(jobs: &[Job<'_>], finished: Vec<Entry>) -> Vec<Option<TableReport>> {
+    let of =
+        |job: &Job<'_>| finished.iter().find(|entry| entry.is(&job.key)).map(|entry| entry.report.clone());
+    jobs.iter().map(of).collect()
+}
+
+/// Loads what is not in yet.
+fn fill(
+    connection: &Connection,
+    staging: &Staging,
+    jobs: &[Job<'_>],
+    reports: &mut [Option<TableReport>],
+    on_progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<(), IngestError> {
+    clear_all_but(connection, jobs, reports)?;
+    for (job, report) in jobs.iter().zip(reports.iter()) {
+        if let Some(TableReport { rows, rejected, .. }) = report {
+            let (table, bytes) = (job.name.as_str(), job.source.bytes);
+            on_progress(Progress::Reused { table, rows: *rows, rejected: *rejected, bytes });
+        }
+    }
+    let mut open: Vec<_> =
+        reports.iter().enumerate().filter(|(_, report)| report.is_none()).map(|(index, _)| index).collect();
+    // The largest first, so that none of them begins when all others are done.
+    open.sort_by_key(|index| std::cmp::Reverse(jobs.get(*index).map_or(0, |job| job.source.bytes)));
+    let path = staging.journal();
+    let journal = Journal::open(&path).map_err(|error| IngestError::write(&path, error));
+    let (mut journal, _) = journal?;
+    let workers = (0..MOST_WORKERS.min(parallelism()).min(open.len()))
+        .map(|number| Worker::new(connection, staging, number))
+        .collect::<Result<Vec<_>, _>>()?;
+    let interrupts: Vec<_> = workers.iter().map(|worker| worker.connection.interrupt_handle()).collect();
+    let shared = Shared { jobs, open: &open, next: AtomicUsize::new(0), stop: AtomicBool::new(false) };
+    thread::scope(|scope| {
+        let (tell, told) = mpsc::channel();
+        for worker in workers {
+            let (tell, shared) = (tell.clone(), &shared);
+            scope.spawn(move || worker.run(shared, &tell));
+        }
+        drop(tell);
+        let mut outcome = Ok(());
+        for step in told {
+            let Some(done) = progress(step, jobs, on_progress) else { continue };
+            let done = done.and_then(|(index, report)| {
+                let Some((job, place)) = jobs.get(index).zip(reports.get_mut(index)) else { return Ok(()) };
+                journal.add(job.key.clone(), &report).map_err(|error| IngestError::write(&path, error))?;
+                *place = Some(report);
+                Ok(())
+            });
+            if done.is_err() && outcome.is_ok() {
+                outcome = done;
+                shared.stop.store(true, Ordering::Relaxed);
+                interrupts.iter().for_each(|interrupt: &Arc<InterruptHandle>| interrupt.interrupt());
+            }
+        }
+        outcome
+    })
+}
+
+/// Passes a step on; returns how a table ended, if one did.
+fn progress(
+    told: Told,
+    jobs: &[Job<'_>],
+    on_progress: &mut dyn FnMut(Progress<'_>),
+) -> Option<Result<(usize, TableReport), IngestError>> {
+    let (Told::Started(index) | Told::Advanced(index, _) | Told::Done(index, _)) = &told;
+    let index = *index;
+    let job = jobs.get(index)?;
+    let (table, bytes) = (job.name.as_str(), job.source.bytes);
+    match told {
+        Told::Started(_) => on_progress(Progress::Started { table, bytes }),
+        Told::Advanced(_, read) => on_progress(Progress::Advanced { table, read, bytes }),
+        Told::Done(_, done) => {
+            if let Ok(TableReport { rows, rejected, .. }) = *done {
+                on_progress(Progress::Finished { table, rows, rejected, bytes });
+            }
+            return Some(done.map(|report| (index, report)));
+        }
+    }
+    None
+}
+
+/// What the workers have in common.
+struct Shared<'a> {
+    jobs: &'a [Job<'a>],
+    /// Those of them that are to be done, in this order.
+    open: &'a [usize],
+    next: AtomicUsize,
+    stop: AtomicBool,
+}
+
+/// One of those that load tables at the same time.
+struct Worker {
+    connection: Connection,
+    feed: Feed,
+}
+
+impl Worker {
+    fn new(connection: &Connection, staging: &Staging, number: usize) -> Result<Self, IngestError> {
+        Ok(Self { connection: connection.try_clone()?, feed: Feed::new(staging.directory(), number)? })
+    }
+
+    /// Loads one table after another. That nobody listens any more cannot be: the listener outlives the workers.
+    fn run(mut self, shared: &Shared<'_>, tell: &Sender<Told>) {
+        while !shared.stop.load(Ordering::Relaxed) {
+            let next = shared.next.fetch_add(1, Ordering::Relaxed);
+            let Some((index, job)) =
+                shared.open.get(next).and_then(|index| Some((*index, shared.jobs.get(*index)?)))
+            else {
+                return;
+            };
+            _ = tell.send(Told::Started(index));
+            let done = job.prepared.load(&mut self.connection, job.source, &self.feed, &mut |read| {
+                _ = tell.send(Told::Advanced(index, read));
+            });
+            _ = tell.send(Told::Done(index, Box::new(done)));
+        }
+    }
+}
+
+/// Removes every table of an unfinished database that is not to be kept, and makes the schemas.
+fn clear_all_but(
+    connection: &Connection,
+    jobs: &[Job<'_>],
+    reports: &[Option<TableReport>],
+) -> Result<(), IngestError> {
+    let kept: BTreeSet<_> = jobs
+        .iter()
+        .zip(reports)
+        .filter(|(_, report)| report.is_some())
+        .map(|(job, _)| (job.source.schema.to_lowercase(), job.source.table.name.to_lowercase()))
+        .collect();
+    let mut statement = connection.prepare(
+        "SELECT schema_name, table_name FROM duckdb_tables() WHERE NOT internal AND NOT temporary \
+         AND database_name = current_database()",
+    )?;
+    let there = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let there: Vec<(String, String)> = there.collect::<Result<_, _>>()?;
+    // The index of notes knows by itself whether it is of the notes that are there.
+    for (schema, table) in there.into_iter().filter(|(schema, _)| schema != INDEX_SCHEMA) {
+        if !kept.contains(&(schema.to_lowercase(), table.to_lowercase())) {
+            connection.execute_batch(&format!(
+                "DROP TABLE {}.{}",
+                identifier(&schema),
+                identifier(&table)
+            ))?;
+        }
+    }
+    connection.execute_batch(&format!("DROP SCHEMA IF EXISTS {} CASCADE", meta::META_SCHEMA))?;
+    let schemas: BTreeSet<_> = jobs.iter().map(|job| job.source.schema).collect();
+    for schema in schemas {
+        connection.execute_batch(&format!("CREATE SCHEMA IF NOT EXISTS {}", identifier(schema)))?;
+    }
+    Ok(())
+}
+
+/// Opens the database in the making, with what its journal says of it. One that cannot be opened is made anew.
+fn open(staging: &Staging) -> Result<(Connection, Vec<Entry>), IngestError> {
+    let path = staging.journal();
+    if staging.database().is_file()
+        && let Ok((_, finished)) = Journal::open(&path)
+        && let Ok(connection) = connect(staging)
+    {
+        return Ok((connection, finished));
+    }
+    staging.clear()?;
+    Ok((connect(staging)?, Vec::new()))
+}
+
+fn connect(staging: &Staging) -> Result<Connection, IngestError> {
+    let spill = staging.directory().join("spill");
+    fs::create_dir_all(&spill).map_err(|error| IngestError::write(&spill, error))?;
+    let threads = i64::try_from(parallelism()).unwrap_or(1);
+    let config = Config::default()
+        .enable_autoload_extension(false)?
+        .max_memory(MEMORY_LIMIT)?
+        .threads(threads)?
+        .with("preserve_insertion_order", "false")?
+        .with("temp_directory", spill.to_string_lossy())?;
+    Ok(Connection::open_with_flags(staging.database(), config)?)
+}
+
+fn parallelism() -> usize {
+    thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS)
+}
+
+/// Threads of the engine. More than these would not have room within [`MEMORY_LIMIT`] for what each holds: text of
+/// [`super::table`]'s buffer size, and 122,880 rows that are being compressed.
+const MOST_THREADS: usize = 8;
+/// Tables that load at a time. A large one keeps all threads busy by itself.
+const MOST_WORKERS: usize = 4;
