@@ -20,7 +20,7 @@ use super::sql::identifier;
 use super::staging::Staging;
 use super::table::Prepared;
 use crate::dataset::Definition;
-use crate::notes::{self, BuildError, Indexed};
+use crate::notes::{self, BuildError, INDEX_SCHEMA, Indexed};
 
 /// How much memory DuckDB may use while loading; beyond it, it spills beside the database. The process needs some
 /// more: `cargo xtask ingest-memory` shows that all of it stays below 1 GB.
@@ -42,12 +42,16 @@ pub(super) fn build(
         bytes: plan.sources.iter().map(|source| source.bytes).sum(),
     });
     let mut reports = kept(&jobs, finished);
-    let filled = fill(&connection, &staging, &jobs, &mut reports, on_progress)
-        .and_then(|()| index_notes(&connection, &staging, on_progress));
+    let filled = fill(&connection, &staging, &jobs, &mut reports, on_progress);
     if filled.is_err() && reports.iter().any(Option::is_some) {
         staging.keep();
     }
-    let indexed = filled?;
+    filled?;
+    let indexed = index_notes(&connection, &staging, on_progress);
+    if indexed.is_err() {
+        staging.keep();
+    }
+    let indexed = indexed?;
     let tables: Vec<_> = reports.into_iter().flatten().collect();
     on_progress(Progress::Publishing);
     meta::write(&connection, definition, &plan.sources, &tables)?;
@@ -64,15 +68,16 @@ pub(super) fn build(
     })
 }
 
+/// Indexes the notes, where there are any that are not indexed yet.
 fn index_notes(
     connection: &Connection,
     staging: &Staging,
     on_progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Vec<Indexed>, IngestError> {
-    let index = notes::index_all(connection, staging.directory(), &mut |kind, notes, of| {
+    let indexed = notes::index_all(connection, staging.directory(), &mut |kind, notes, of| {
         on_progress(Progress::Indexing { table: kind.table(), notes, of });
     });
-    index.map_err(|error| match error {
+    indexed.map_err(|error| match error {
         BuildError::File { path, source } => IngestError::write(&path, source),
         BuildError::Engine(error) => error.into(),
         unfit @ BuildError::Unfit { .. } => IngestError::Notes(unfit),
@@ -241,7 +246,8 @@ fn clear_all_but(
     )?;
     let there = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let there: Vec<(String, String)> = there.collect::<Result<_, _>>()?;
-    for (schema, table) in there {
+    // The index of notes knows by itself whether it is of the notes that are there.
+    for (schema, table) in there.into_iter().filter(|(schema, _)| schema != INDEX_SCHEMA) {
         if !kept.contains(&(schema.to_lowercase(), table.to_lowercase())) {
             connection.execute_batch(&format!(
                 "DROP TABLE {}.{}",

@@ -179,7 +179,7 @@ fn read(
     mut take: impl FnMut(Chunk) -> bool,
 ) -> Result<usize, BuildError> {
     let unfit = |what| BuildError::Unfit { table: kind.table(), what };
-    connection.execute_batch("SET preserve_insertion_order = true")?;
+    connection.execute_batch(AS_THEY_COME)?;
     let mut statement = connection.prepare(&format!("SELECT rowid, text FROM {}", kind.table()))?;
     drop(statement.stream_arrow([])?);
     let (mut chunk, mut next, mut done) = (Chunk::new(0), 0_u32, 0);
@@ -374,6 +374,9 @@ const CREATE: &str = "
     CREATE TABLE IF NOT EXISTS m4_notes.indexes (note_type VARCHAR, format BIGINT, notes UBIGINT, words UBIGINT,
         fingerprint VARCHAR);
 ";
+
+/// Rows in order, and one batch at a time: by default batches wait until they have a megabyte, and a text counts as 16 bytes.
+const AS_THEY_COME: &str = "SET preserve_insertion_order = true; SET streaming_buffer_size = '1KB'";
 
 /// Bytes of text in a chunk.
 const CHUNK: usize = 16 << 20;
