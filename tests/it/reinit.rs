@@ -91,7 +91,7 @@ fn a_query_under_way_ends_on_the_database_it_began_on() {
     assert_eq!(call(&mut server, "execute_query", asking(BOTH)).rows(), &[json!([3, 6])]);
     // It reads the patients again after a while that outlasts the change.
     let slow = "SELECT (SELECT count(*) FROM mimiciv_hosp.patients) AS before, \
-                (SELECT count(*) FROM range(700000000) r WHERE r.range % 11 = 3) AS work, \
+                (SELECT count(*) FROM range(150000000) r WHERE r.range % 11 = 3) AS work, \
                 (SELECT count(*) FROM mimiciv_hosp.admissions) AS after";
     let id = begin(&mut server, "execute_query", &asking(slow));
     init(&sandbox, &five);

@@ -163,7 +163,7 @@ fn in_the_terminal_it_is_the_same() {
     let guarded = Guarded::with(issuer(), guarded_notes);
     let count = |spec: TokenSpec| {
         present(&guarded.sandbox, &guarded.issuer.mint(spec));
-        m4(&guarded.sandbox, ["query", "--dataset", "mimic-iv", NOTES]).unwrap()
+        m4(&guarded.sandbox, ["query", "--dataset", "mimic-iv", "--sql", NOTES]).unwrap()
     };
     let refused = count(without_notes());
     assert_ne!(refused.code, Some(0));

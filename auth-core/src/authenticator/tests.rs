@@ -360,6 +360,32 @@ fn a_proof_is_for_the_one_call_it_was_given_for() {
 }
 
 #[test]
+fn a_further_dataset_needs_its_scopes_and_costs_nothing_of_the_rate() {
+    let key = Signer::p256("e");
+    let limit = RateLimit { requests: NonZeroU32::new(1).unwrap(), window: Duration::from_secs(100) };
+    let mut policy = policy();
+    policy.scopes = Arc::new(ScopeRequirements {
+        base: ScopeSet::parse("read:mimic-data").unwrap(),
+        datasets: BTreeMap::from([("mimic-iv-note".into(), ScopeSet::parse("read:notes").unwrap())]),
+        ..ScopeRequirements::default()
+    });
+    let gate = Authenticator::protected(vec![policy], Some(RateLimiter::new(limit, 10)));
+    let world = World::with(gate, &[&key]);
+    let notes = Access { tool: "execute_query", dataset: Some("mimic-iv-note") };
+    let granted = world.admit(&key.token(&claims()));
+    let refused = world.gate.authorize_further(&granted, &notes).unwrap_err();
+    assert_eq!(refused.rejection.code(), "missing_scopes");
+    assert!(refused.principal.is_some() && refused.fingerprint.is_some());
+    let other = Access { dataset: Some("mimic-iv"), ..notes };
+    for _ in 0..3 {
+        assert!(world.gate.authorize_further(&granted, &other).unwrap().is_for(&other));
+    }
+    assert!(Authenticator::open().authorize_further(&granted, &notes).is_ok());
+    let shut = Authenticator::misconfigured("x", None).authorize_further(&granted, &notes);
+    assert_eq!(shut.unwrap_err().rejection.code(), "misconfigured");
+}
+
+#[test]
 fn nobody_from_an_open_gate_is_nobody_at_a_protected_one() {
     let Decision::Admit(nobody) =
         Authenticator::open().authenticate(Credential::None, |_| Arc::default(), at(0))

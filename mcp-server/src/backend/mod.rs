@@ -1,6 +1,8 @@
 //! Where queries run: one trait, whatever holds the data.
 
 pub mod catalog;
+#[cfg(test)]
+mod contract;
 pub mod duckdb;
 mod error;
 pub mod result;

@@ -3,12 +3,11 @@
 //! The engine does not count the text of the batch (up to 2,048 rows) that it is computing, and hears no interrupt inside
 //! one: `SELECT repeat('x', 100000000) FROM range(1000)` would take 100 GB before it could be stopped. What it does
 //! bear is that the operating system gives it no more: then the query fails and its memory comes back. So while
-//! queries run, a thread sets the process's limit of data (`RLIMIT_DATA`) every few milliseconds to what is in use and
-//! what is left of the budget.
+//! queries run, a thread keeps the process's limit of data (`RLIMIT_DATA`) at the budget.
 //!
 //! A fixed limit would not do. The engine's allocator keeps the addresses of what it gave back, so the limit would stay
 //! met after one such query, and the next small allocation of the server itself, which cannot fail, would end it. Hence
-//! the reserve, and no limit at all while nothing runs.
+//! the reserve, which comes anew every now and then, and no limit at all while nothing runs.
 //!
 //! Linux only. Elsewhere the engine's own limit is all there is.
 
@@ -79,8 +78,8 @@ mod watch {
     struct Watch {
         /// What one database may use, in bytes.
         memory: u64,
-        /// Resident before any query, in bytes.
-        base: u64,
+        /// Before any query.
+        base: Usage,
         /// The limit that the process was started with.
         original: Rlimit,
         state: Mutex<Headroom>,
@@ -93,7 +92,7 @@ mod watch {
         let Some(usage) = Usage::now() else { return };
         let watch = Watch {
             memory,
-            base: usage.resident,
+            base: usage,
             original: getrlimit(Resource::Data),
             state: Mutex::default(),
             wanted: Condvar::new(),
@@ -141,8 +140,9 @@ mod watch {
         fn adjust(&self, state: &mut Headroom) {
             let Some(usage) = Usage::now() else { return };
             let databases = u64::try_from(OPEN.load(Ordering::SeqCst)).unwrap_or(1).max(1);
-            let budget = self.base + self.memory.saturating_mul(databases) + SLACK;
-            self.set(Some(state.limit(usage, budget)));
+            let budget = self.memory.saturating_mul(databases) + SLACK;
+            let most = Usage { resident: self.base.resident + budget, data: self.base.data + budget };
+            self.set(Some(state.limit(usage, most)));
         }
 
         fn set(&self, limit: Option<u64>) {
@@ -176,22 +176,23 @@ mod watch {
     /// How the limit follows the use.
     #[derive(Debug, Default)]
     pub(super) struct Headroom {
-        /// The limit since the budget is used up, and for how many looks it has stood.
+        /// The limit since the budget is spent, and for how many looks it has stood.
         spent: Option<(u64, u32)>,
     }
 
     impl Headroom {
         /// The limit of data from now on.
-        pub(super) fn limit(&mut self, usage: Usage, budget: u64) -> u64 {
-            if let Some(left) = budget.checked_sub(usage.resident).filter(|left| *left >= RESERVE) {
+        pub(super) fn limit(&mut self, usage: Usage, most: Usage) -> u64 {
+            if usage.data + RESERVE <= most.data {
                 self.spent = None;
-                return usage.data + left;
+                return most.data;
             }
             // The reserve is the server's own. It comes anew now and then, not with every look, so that a query cannot
-            // live on it.
-            let (limit, looks) =
-                self.spent.filter(|(_, looks)| *looks < LOOKS).unwrap_or((usage.data + RESERVE, 0));
-            self.spent = Some((limit, looks + 1));
+            // live on it; seldom where memory is really in use, and not only its addresses.
+            let looks = if usage.resident < most.resident { LOOKS } else { 10 * LOOKS };
+            let (limit, stood) =
+                self.spent.filter(|(_, stood)| *stood < looks).unwrap_or((usage.data + RESERVE, 0));
+            self.spent = Some((limit, stood + 1));
             limit
         }
     }
@@ -200,8 +201,8 @@ mod watch {
     pub(super) const SLACK: u64 = 256 << 20;
     /// What the server itself can always have.
     pub(super) const RESERVE: u64 = 32 << 20;
-    /// After so many looks, a second, there is a new reserve.
-    pub(super) const LOOKS: u32 = 200;
+    /// After so many looks, a tenth of a second, there is a new reserve.
+    pub(super) const LOOKS: u32 = 20;
     const TICK: Duration = Duration::from_millis(5);
 
     #[cfg(test)]
@@ -214,26 +215,27 @@ mod watch {
             Usage { resident: resident * MIB, data: data * MIB }
         }
 
+        const MOST: Usage = Usage { resident: 1_000 * MIB, data: 1_000 * MIB };
+
         #[test]
-        fn growth_is_bounded_by_what_is_left_of_the_budget() {
+        fn the_limit_is_the_budget_as_long_as_there_is_some() {
             let mut headroom = Headroom::default();
-            assert_eq!(headroom.limit(usage(100, 400), 1_000 * MIB), 1_300 * MIB);
-            assert_eq!(headroom.limit(usage(900, 1_200), 1_000 * MIB), 1_300 * MIB);
+            assert_eq!(headroom.limit(usage(100, 400), MOST), 1_000 * MIB);
+            assert_eq!(headroom.limit(usage(900, 960), MOST), 1_000 * MIB);
         }
 
         #[test]
         fn a_spent_budget_leaves_a_reserve_that_a_query_cannot_live_on() {
-            let mut headroom = Headroom::default();
-            let first = headroom.limit(usage(1_000, 1_200), 1_000 * MIB);
-            assert_eq!(first, 1_200 * MIB + RESERVE);
-            for _ in 1..LOOKS {
-                assert_eq!(headroom.limit(usage(1_030, 1_230), 1_000 * MIB), first);
+            for (resident, stands) in [(100, LOOKS), (1_000, 10 * LOOKS)] {
+                let mut headroom = Headroom::default();
+                let first = headroom.limit(usage(resident, 1_000), MOST);
+                assert_eq!(first, 1_000 * MIB + RESERVE);
+                for _ in 1..stands {
+                    assert_eq!(headroom.limit(usage(resident, 1_030), MOST), first);
+                }
+                assert_eq!(headroom.limit(usage(resident, 1_030), MOST), 1_030 * MIB + RESERVE);
+                assert_eq!(headroom.limit(usage(100, 500), MOST), 1_000 * MIB);
             }
-            assert!(
-                headroom.limit(usage(1_030, 1_230), 1_000 * MIB) > first,
-                "the server's own reserve comes again"
-            );
-            assert_eq!(headroom.limit(usage(100, 1_230), 1_000 * MIB), 2_130 * MIB);
         }
 
         #[test]

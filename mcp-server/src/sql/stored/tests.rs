@@ -1,3 +1,5 @@
+//! What a database of somebody else may define, and what a query that uses it reads.
+
 use super::*;
 use crate::sql::check_in;
 

@@ -60,6 +60,12 @@ async fn no_denied_statement_reaches_the_engine() {
     }
 }
 
+#[tokio::test]
+async fn duckdb_keeps_the_contract_of_backends() {
+    let fixture = Fixture::hospital();
+    crate::backend::contract::holds(&DuckDb::default(), &fixture.dataset(), sessions::ENDLESS).await;
+}
+
 /// The second layer by itself: what it refuses of the statements that the first one refuses.
 #[test]
 fn the_engine_alone_refuses_what_the_corpus_says_it_does() {

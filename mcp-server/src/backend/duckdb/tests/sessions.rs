@@ -3,7 +3,7 @@
 use super::*;
 
 /// Runs for years if nobody stops it, in little memory.
-const ENDLESS: &str = "SELECT sum(sin(range)) FROM range(9000000000000000)";
+pub(super) const ENDLESS: &str = "SELECT sum(sin(range)) FROM range(9000000000000000)";
 
 #[tokio::test]
 async fn a_query_that_takes_too_long_is_stopped() {
