@@ -249,7 +249,7 @@ fn open(staging: &Staging) -> Result<(Connection, Vec<Entry>), IngestError> {
     {
         return Ok((connection, finished));
     }
-    staging.clear()?;
+    staging.forget_database()?;
     Ok((connect(staging)?, Vec::new()))
 }
 
