@@ -118,6 +118,7 @@ fn the_real_demo_comes_whole() {
         (&true.into(), &0.into()),
         "{answer}"
     );
+    assert_eq!(answer["data"]["download"]["missing"], Value::from(missing), "what the copy lacks is said");
     assert_complete(&sandbox, &server);
     assert_eq!(rows(&sandbox, "mimiciv_hosp.patients"), 100);
     assert_eq!(rows(&sandbox, "mimiciv_hosp.labevents"), 107_727);
