@@ -53,19 +53,6 @@ impl Staging {
         create_private(&self.partial, false)
     }
 
-    /// Removes what is built so far, and not the files it is built from.
-    pub(super) fn forget_database(&self) -> Result<(), IngestError> {
-        for file in [self.database(), self.partial.join("new.duckdb.wal"), self.journal()] {
-            match fs::remove_file(&file) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(IngestError::write(&file, error));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
     /// Leaves what is finished for the next run.
     pub(super) fn keep(&mut self) {
         self.keep = true;
