@@ -81,7 +81,9 @@ impl<'a> Job<'a> {
 enum Told {
     Started(usize),
     Advanced(usize, u64),
-    Done(usize, Box<Result<TableReport, IngestError>>),
+    Finished(usize, u64, u64),
+    Committed(usize, TableReport),
+    Failed(IngestError),
 }
 
 /// The reports of the tables that are in already.
@@ -127,13 +129,19 @@ fn fill(
         drop(tell);
         let mut outcome = Ok(());
         for step in told {
-            let Some(done) = progress(step, jobs, on_progress) else { continue };
-            let done = done.and_then(|(index, report)| {
-                let Some((job, place)) = jobs.get(index).zip(reports.get_mut(index)) else { return Ok(()) };
-                journal.add(job.key.clone(), &report).map_err(|error| IngestError::write(&path, error))?;
-                *place = Some(report);
-                Ok(())
-            });
+            let done = match step {
+                Told::Failed(error) => Err(error),
+                Told::Committed(index, report) => {
+                    let Some((job, place)) = jobs.get(index).zip(reports.get_mut(index)) else { continue };
+                    let noted = journal.add(job.key.clone(), &report);
+                    *place = Some(report);
+                    noted.map_err(|error| IngestError::write(&path, error))
+                }
+                other => {
+                    progress(&other, jobs, on_progress);
+                    Ok(())
+                }
+            };
             if done.is_err() && outcome.is_ok() {
                 outcome = done;
                 shared.stop.store(true, Ordering::Relaxed);
@@ -144,27 +152,23 @@ fn fill(
     })
 }
 
-/// Passes a step on; returns how a table ended, if one did.
-fn progress(
-    told: Told,
-    jobs: &[Job<'_>],
-    on_progress: &mut dyn FnMut(Progress<'_>),
-) -> Option<Result<(usize, TableReport), IngestError>> {
-    let (Told::Started(index) | Told::Advanced(index, _) | Told::Done(index, _)) = &told;
-    let index = *index;
-    let job = jobs.get(index)?;
+/// Passes a step on.
+fn progress(told: &Told, jobs: &[Job<'_>], on_progress: &mut dyn FnMut(Progress<'_>)) {
+    let (Told::Started(index)
+    | Told::Advanced(index, _)
+    | Told::Finished(index, ..)
+    | Told::Committed(index, _)) = *told
+    else {
+        return;
+    };
+    let Some(job) = jobs.get(index) else { return };
     let (table, bytes) = (job.name.as_str(), job.source.bytes);
-    match told {
-        Told::Started(_) => on_progress(Progress::Started { table, bytes }),
-        Told::Advanced(_, read) => on_progress(Progress::Advanced { table, read, bytes }),
-        Told::Done(_, done) => {
-            if let Ok(TableReport { rows, rejected, .. }) = *done {
-                on_progress(Progress::Finished { table, rows, rejected, bytes });
-            }
-            return Some(done.map(|report| (index, report)));
-        }
-    }
-    None
+    on_progress(match *told {
+        Told::Started(_) => Progress::Started { table, bytes },
+        Told::Advanced(_, read) => Progress::Advanced { table, read, bytes },
+        Told::Finished(_, rows, rejected) => Progress::Finished { table, rows, rejected, bytes },
+        Told::Committed(..) | Told::Failed(_) => return,
+    });
 }
 
 /// What the workers have in common.
@@ -174,6 +178,16 @@ struct Shared<'a> {
     open: &'a [usize],
     next: AtomicUsize,
     stop: AtomicBool,
+}
+
+impl Shared<'_> {
+    /// The next table to load, unless the run is to end.
+    fn next(&self) -> Option<usize> {
+        if self.stop.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.open.get(self.next.fetch_add(1, Ordering::Relaxed)).copied()
+    }
 }
 
 /// One of those that load tables at the same time.
@@ -187,21 +201,48 @@ impl Worker {
         Ok(Self { connection: connection.try_clone()?, feed: Feed::new(staging.directory(), number)? })
     }
 
-    /// Loads one table after another. That nobody listens any more cannot be: the listener outlives the workers.
+    /// Loads tables until there are no more, or one fails. That nobody listens cannot be: the listener outlives the
+    /// workers.
     fn run(mut self, shared: &Shared<'_>, tell: &Sender<Told>) {
-        while !shared.stop.load(Ordering::Relaxed) {
-            let next = shared.next.fetch_add(1, Ordering::Relaxed);
-            let Some((index, job)) =
-                shared.open.get(next).and_then(|index| Some((*index, shared.jobs.get(*index)?)))
-            else {
-                return;
-            };
-            _ = tell.send(Told::Started(index));
-            let done = job.prepared.load(&mut self.connection, job.source, &self.feed, &mut |read| {
-                _ = tell.send(Told::Advanced(index, read));
-            });
-            _ = tell.send(Told::Done(index, Box::new(done)));
+        while let Some(first) = shared.next() {
+            match self.batch(first, shared, tell) {
+                Ok(committed) => {
+                    for (index, report) in committed {
+                        _ = tell.send(Told::Committed(index, report));
+                    }
+                }
+                Err(error) => {
+                    // What failed is told; a rollback that fails too shows when the database is opened again.
+                    _ = self.connection.execute_batch("ROLLBACK");
+                    _ = tell.send(Told::Failed(error));
+                    return;
+                }
+            }
         }
+    }
+
+    /// Loads a table, and more of them while they are small, in one transaction: each costs the disk a sync.
+    fn batch(
+        &mut self,
+        first: usize,
+        shared: &Shared<'_>,
+        tell: &Sender<Told>,
+    ) -> Result<Vec<(usize, TableReport)>, IngestError> {
+        self.connection.execute_batch("BEGIN")?;
+        let (mut loaded, mut bytes, mut next) = (Vec::new(), 0, Some(first));
+        while let Some((index, job)) = next.and_then(|index| Some((index, shared.jobs.get(index)?))) {
+            _ = tell.send(Told::Started(index));
+            let report = job.prepared.load(&mut self.connection, job.source, &self.feed, &mut |read| {
+                _ = tell.send(Told::Advanced(index, read));
+            })?;
+            let TableReport { rows, rejected, .. } = report;
+            _ = tell.send(Told::Finished(index, rows, rejected));
+            loaded.push((index, report));
+            bytes += job.source.bytes;
+            next = if bytes < BATCH { shared.next() } else { None };
+        }
+        self.connection.execute_batch("COMMIT")?;
+        Ok(loaded)
     }
 }
 
@@ -223,6 +264,7 @@ fn clear_all_but(
     )?;
     let there = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let there: Vec<(String, String)> = there.collect::<Result<_, _>>()?;
+    connection.execute_batch("BEGIN")?;
     for (schema, table) in there {
         if !kept.contains(&(schema.to_lowercase(), table.to_lowercase())) {
             connection.execute_batch(&format!(
@@ -237,6 +279,7 @@ fn clear_all_but(
     for schema in schemas {
         connection.execute_batch(&format!("CREATE SCHEMA IF NOT EXISTS {}", identifier(schema)))?;
     }
+    connection.execute_batch("COMMIT")?;
     Ok(())
 }
 
@@ -270,6 +313,9 @@ fn parallelism() -> usize {
     thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS)
 }
 
+/// Bytes of files, from which on tables are committed, and kept should the run be killed. On a busy disk the sync of a
+/// commit takes longer than loading a small table.
+const BATCH: u64 = 4 << 20;
 /// Threads of the engine. More than these would not have room within [`MEMORY_LIMIT`] for what each holds: text of
 /// [`super::table`]'s buffer size, and 122,880 rows that are being compressed.
 const MOST_THREADS: usize = 8;

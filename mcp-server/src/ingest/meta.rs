@@ -21,6 +21,8 @@ pub(super) fn write(
     sources: &[Source<'_>],
     tables: &[TableReport],
 ) -> Result<(), IngestError> {
+    // One commit: each has the disk sync.
+    connection.execute_batch("BEGIN")?;
     connection.execute_batch(CREATE)?;
     let is_parquet = |source: &Source<'_>| source.format == Format::Parquet;
     let source = match (definition.setup, sources.iter().any(is_parquet), sources.iter().all(is_parquet)) {
@@ -46,6 +48,7 @@ pub(super) fn write(
         let (unexpected, missing) = (table.unexpected.join(","), table.missing.join(","));
         insert.execute(params![schema, name, table.rows, table.rejected, unexpected, missing])?;
     }
+    connection.execute_batch("COMMIT")?;
     Ok(())
 }
 

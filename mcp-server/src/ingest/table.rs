@@ -49,7 +49,7 @@ impl Prepared {
         format!("{}; {}", self.create, list(read))
     }
 
-    /// Creates the table and fills it, in one transaction.
+    /// Creates the table and fills it, in a transaction that the caller began and ends.
     pub(super) fn load(
         &self,
         connection: &mut Connection,
@@ -57,23 +57,11 @@ impl Prepared {
         feed: &Feed,
         on_read: &mut dyn FnMut(u64),
     ) -> Result<TableReport, IngestError> {
-        connection.execute_batch(&format!("BEGIN; {}", self.create))?;
-        let loaded = self.fill(connection, source, feed, on_read).and_then(|loaded| {
-            connection.execute_batch("COMMIT")?;
-            Ok(loaded)
-        });
-        // The rejects are in temporary tables of this connection, which the next table uses again.
-        let forgotten = connection
-            .execute_batch("DROP TABLE IF EXISTS temp.m4_rejects; DROP TABLE IF EXISTS temp.m4_scans");
-        let Loaded { rows, rejected, rejects } = match loaded {
-            Ok(loaded) => loaded,
-            Err(error) => {
-                // What failed is told; that it cannot be undone either shows when the file is opened again.
-                _ = connection.execute_batch("ROLLBACK");
-                return Err(error);
-            }
-        };
-        forgotten?;
+        connection.execute_batch(&self.create)?;
+        let Loaded { rows, rejected, rejects } = self.fill(connection, source, feed, on_read)?;
+        // They are temporary tables of this connection, which the next table uses again.
+        connection
+            .execute_batch("DROP TABLE IF EXISTS temp.m4_rejects; DROP TABLE IF EXISTS temp.m4_scans")?;
         let Columns { unexpected, missing, .. } = &self.columns;
         let (unexpected, missing) = (unexpected.clone(), missing.clone());
         let (name, file) = (source.name(), source.file.clone());

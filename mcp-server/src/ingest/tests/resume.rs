@@ -32,10 +32,22 @@ const GOOD: [(&str, &str); 6] = [
     ("icu/caregiver.csv", "caregiver_id\n1\nx\n3\n"),
 ];
 
+/// The good files, each as large as what is committed at once.
+fn good() -> Case {
+    let case = Case::new(&[]);
+    for (file, text) in GOOD {
+        let (header, rows) = text.split_once('\n').unwrap();
+        let rows: String = rows.lines().map(|row| format!("{row},\n")).collect();
+        // Blank lines are no rows where there are several columns.
+        case.write(file, format!("{header},pad\n{rows}{}", "\n".repeat(4 << 20)).as_bytes());
+    }
+    case
+}
+
 /// A run that failed: its smallest file, which comes last, is damaged. At most four load at a time, so some of the
 /// others are in.
 fn failed() -> Case {
-    let case = Case::new(&GOOD);
+    let case = good();
     case.write("hosp/d_labitems.csv", b"itemid\n\"1\n2\n");
     assert!(matches!(case.load(), Err(IngestError::NotCsv { .. })));
     case
@@ -60,7 +72,7 @@ fn tables_that_were_in_are_kept_and_the_result_is_that_of_one_run() {
     // Which tables were in when the run failed depends on who was faster; that one that was in is kept does not.
     assert!(steps.values().filter(|step| **step == "reused").count() >= 2, "{steps:?}");
     assert_eq!(steps["mimiciv_hosp.d_labitems"], "loaded");
-    let other = Case::new(&GOOD);
+    let other = good();
     other.write("hosp/d_labitems.csv", b"itemid,label,fluid,category\n1,l,f,c\n");
     let whole = other.load().unwrap();
     assert_eq!(report.tables, whole.tables);
@@ -74,7 +86,8 @@ fn a_table_whose_file_changed_is_loaded_anew() {
     case.write("hosp/d_labitems.csv", b"itemid,label,fluid,category\n1,l,f,c\n");
     // Of the same size: the time of last change tells it apart.
     let path = case.src().join("hosp/provider.csv");
-    fs::write(&path, "provider_id\nP8\nP9\n").unwrap();
+    let text = fs::read_to_string(&path).unwrap().replace("P1", "P8").replace("P2", "P9");
+    fs::write(&path, text).unwrap();
     let later = fs::metadata(&path).unwrap().modified().unwrap() + std::time::Duration::from_secs(2);
     File::options().write(true).open(&path).unwrap().set_modified(later).unwrap();
     case.write("icu/caregiver.csv", b"caregiver_id\n4\n5\n6\n7\n");
