@@ -23,11 +23,12 @@ pub(super) struct Sampled {
 
 /// Looks at the file at `path`, which people know as `file`.
 pub(super) fn columns(path: &Path, file: &str) -> Result<Sampled, InferError> {
-    if file.ends_with(".parquet") {
+    let has_ending = |ending: &str| path.extension().is_some_and(|extension| extension == ending);
+    if has_ending("parquet") {
         return Ok(Sampled { columns: parquet(path, file)?, certain: true });
     }
     let opened = File::open(path).map_err(|source| InferError::Read { path: path.to_owned(), source })?;
-    let compressed = file.ends_with(".gz");
+    let compressed = has_ending("gz");
     let bytes: Box<dyn Read> =
         if compressed { Box::new(MultiGzDecoder::new(opened)) } else { Box::new(opened) };
     let failed = |error: csv::Error| match error.into_kind() {
