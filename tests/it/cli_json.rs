@@ -79,7 +79,9 @@ fn answers_hold_what_was_asked_for() {
     let sandbox = with_sample();
     let data = |line: &[&str]| answer(&sandbox, line, 0)["data"].clone();
     assert_eq!(data(&["query", COUNT_PATIENTS])["rows"], json!([[100]]));
-    let tables = data(&["schema"])["tables"].as_array().unwrap().len();
+    let schema = data(&["schema"]);
+    let names = schema["tables"].as_array().unwrap().iter().map(|table| table["name"].as_str().unwrap());
+    let tables = names.filter(|name| !name.starts_with("m4_")).count();
     assert!(tables > 30, "{tables}");
     let described = data(&["describe-table", "patients"]);
     assert_eq!(described["table"], "mimiciv_hosp.patients");

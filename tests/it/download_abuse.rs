@@ -122,11 +122,11 @@ fn no_name_in_a_listing_or_in_the_checksums_leads_out_of_the_folder() {
         "evil%00.csv",
         "C:evil.csv",
     ];
-    let links: String = hostile.iter().map(|link| format!("<a href=\"{link}\">x</a>")).collect();
+    let links = hostile.map(|link| format!("<a href=\"{link}\">x</a>")).concat();
     let page = format!("<pre><a href=\"patients.csv\">p</a><a href=\"labevents.csv\">l</a>{links}</pre>");
     tree.insert("hosp/".to_owned(), page.into_bytes());
     let server = FileServer::start(tree);
-    let sums: String = hostile.iter().map(|link| format!("{} {link}\n", "0".repeat(64))).collect();
+    let sums = hostile.map(|link| format!("{} {link}\n", "0".repeat(64))).concat();
     let sandbox = empty();
     server.put(SUMS, sums);
     let output = download(&sandbox, &server);
@@ -165,7 +165,7 @@ fn pages_without_end_are_not_read_to_their_end() {
         refused(&download(&sandbox, &server), &["is larger than"]);
     }
     let (sandbox, server) = (empty(), FileServer::start(small_tree()));
-    let links: String = (0..20_000).map(|n| format!("<a href=\"f{n}.csv\">")).collect();
+    let links = (0..20_000).map(|n| format!("<a href=\"f{n}.csv\">")).collect::<Vec<_>>().concat();
     server.always("hosp/", Fault::Body(links.into_bytes()));
     refused(&download(&sandbox, &server), &["more than 1000 files"]);
     server.always("hosp/", Fault::Body(b"<html>please log in</html>".to_vec()));

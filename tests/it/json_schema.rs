@@ -59,7 +59,6 @@ fn keywords(root: &Value, schema: &Value, value: &Value, at: &str, errors: &mut 
     };
     for (keyword, rule) in rules {
         match keyword.as_str() {
-            "$schema" | "$defs" | "title" | "description" | "default" | "format" | "then" | "else" => {}
             "$ref" => check(root, target(root, rule), value, at, errors),
             "type" => {
                 let allowed = rule.as_array().map_or_else(|| vec![rule], |types| types.iter().collect());
@@ -71,7 +70,8 @@ fn keywords(root: &Value, schema: &Value, value: &Value, at: &str, errors: &mut 
             "enum" if !rule.as_array().unwrap().contains(value) => {
                 errors.push(format!("{at}: {value} is none of {rule}"));
             }
-            "const" | "enum" => {}
+            "const" | "enum" | "$schema" | "$defs" | "title" | "description" | "default" | "format"
+            | "then" | "else" => {}
             "minimum" => {
                 if value.as_f64().is_some_and(|number| number < rule.as_f64().unwrap()) {
                     errors.push(format!("{at}: {value} is less than {rule}"));
@@ -104,7 +104,9 @@ fn keywords(root: &Value, schema: &Value, value: &Value, at: &str, errors: &mut 
                 }
             }
             "allOf" => {
-                rule.as_array().unwrap().iter().for_each(|rule| keywords(root, rule, value, at, errors))
+                for rule in rule.as_array().unwrap() {
+                    keywords(root, rule, value, at, errors);
+                }
             }
             "anyOf" | "oneOf" => {
                 let fitting = rule.as_array().unwrap().iter().filter(|rule| fits(root, rule, value)).count();
@@ -119,7 +121,9 @@ fn keywords(root: &Value, schema: &Value, value: &Value, at: &str, errors: &mut 
             }
             "if" => {
                 let then = rules.get(if fits(root, rule, value) { "then" } else { "else" });
-                then.into_iter().for_each(|rule| keywords(root, rule, value, at, errors));
+                if let Some(rule) = then {
+                    keywords(root, rule, value, at, errors);
+                }
             }
             other => errors.push(format!("{at}: the checker does not know the keyword {other}")),
         }

@@ -54,7 +54,7 @@ pub struct SchemaArgs {
   m4 describe-table mimiciv_hosp.admissions
   m4 describe-table patients --no-sample --json")]
 pub struct DescribeTableArgs {
-    /// The table, such as mimiciv_hosp.admissions; the schema may be left out where one has it
+    /// The table, such as `mimiciv_hosp.admissions`; the schema may be left out where one has it
     #[arg(value_name = "TABLE")]
     pub table: String,
     /// Show the first rows too, as is usual

@@ -316,7 +316,7 @@ fn open(staging: &Staging) -> Result<(Connection, Vec<Entry>), IngestError> {
     {
         return Ok((connection, finished));
     }
-    staging.clear()?;
+    staging.start_anew()?;
     Ok((connect(staging)?, Vec::new()))
 }
 

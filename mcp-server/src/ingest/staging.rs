@@ -53,6 +53,21 @@ impl Staging {
         create_private(&self.partial, false)
     }
 
+    /// Removes the database in the making and what is noted of it, and nothing else: what it is made from may lie beside it.
+    pub(super) fn start_anew(&self) -> Result<(), IngestError> {
+        let mut log = self.database().into_os_string();
+        log.push(".wal");
+        for file in [self.database(), log.into(), self.journal()] {
+            match fs::remove_file(&file) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(IngestError::write(&file, error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Leaves what is finished for the next run.
     pub(super) fn keep(&mut self) {
         self.keep = true;

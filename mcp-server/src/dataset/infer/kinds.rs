@@ -17,6 +17,7 @@ pub(super) struct Seen {
 }
 
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each kind")]
 struct Possible {
     boolean: bool,
     whole: bool,
@@ -153,7 +154,9 @@ mod tests {
 
     fn kind(name: &str, certain: bool, values: &[&str]) -> Kind {
         let mut seen = Seen::nothing();
-        values.iter().for_each(|value| seen.value(value));
+        for value in values {
+            seen.value(value);
+        }
         seen.kind(name, certain)
     }
 

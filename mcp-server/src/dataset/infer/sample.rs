@@ -23,11 +23,12 @@ pub(super) struct Sampled {
 
 /// Looks at the file at `path`, which people know as `file`.
 pub(super) fn columns(path: &Path, file: &str) -> Result<Sampled, InferError> {
-    if file.ends_with(".parquet") {
+    let has_ending = |ending: &str| path.extension().is_some_and(|extension| extension == ending);
+    if has_ending("parquet") {
         return Ok(Sampled { columns: parquet(path, file)?, certain: true });
     }
     let opened = File::open(path).map_err(|source| InferError::Read { path: path.to_owned(), source })?;
-    let compressed = file.ends_with(".gz");
+    let compressed = has_ending("gz");
     let bytes: Box<dyn Read> =
         if compressed { Box::new(MultiGzDecoder::new(opened)) } else { Box::new(opened) };
     let failed = |error: csv::Error| match error.into_kind() {
@@ -48,23 +49,19 @@ pub(super) fn columns(path: &Path, file: &str) -> Result<Sampled, InferError> {
         .map_err(|_| InferError::Header { file: file.to_owned(), reason: "it is not UTF-8".to_owned() })?;
     let names = names(&header).map_err(|reason| InferError::Header { file: file.to_owned(), reason })?;
     let mut seen: Vec<Seen> = names.iter().map(|_| Seen::nothing()).collect();
-    let (mut row, mut rows, mut ended) = (ByteRecord::new(), 0, false);
+    let (mut row, mut last, mut rows, mut ended) = (ByteRecord::new(), ByteRecord::new(), 0, false);
     while rows < MOST_ROWS {
         if !reader.read_byte_record(&mut row).map_err(failed)? {
             ended = true;
             break;
         }
         rows += 1;
-        // The last row before the bound may be half a row.
-        if reader.get_ref().left == 0 && reader.is_done() {
-            break;
-        }
-        for (value, seen) in row.iter().zip(&mut seen) {
-            match std::str::from_utf8(value) {
-                Ok(text) => seen.value(text),
-                Err(_) => seen.nonsense(),
-            }
-        }
+        take(&last, &mut seen);
+        std::mem::swap(&mut row, &mut last);
+    }
+    // The last row before the bound may be half a row.
+    if reader.get_ref().left > 0 {
+        take(&last, &mut seen);
     }
     let certain = ended && reader.get_ref().left > 0;
     let kinds = names.into_iter().zip(seen);
@@ -74,8 +71,22 @@ pub(super) fn columns(path: &Path, file: &str) -> Result<Sampled, InferError> {
     })
 }
 
+/// Takes a row's values into account.
+fn take(row: &ByteRecord, seen: &mut [Seen]) {
+    for (value, seen) in row.iter().zip(seen) {
+        match std::str::from_utf8(value) {
+            Ok(text) => seen.value(text),
+            Err(_) => seen.nonsense(),
+        }
+    }
+}
+
 /// The names in a header, or what is wrong with it.
 fn names(header: &StringRecord) -> Result<Vec<String>, String> {
+    let only = header.get(0).filter(|_| header.len() == 1).unwrap_or_default();
+    if let Some(separator) = [';', '\t', '|'].into_iter().find(|separator| only.contains(*separator)) {
+        return Err(format!("its columns are separated by {separator:?}, not by commas"));
+    }
     let mut names: Vec<String> = Vec::with_capacity(header.len());
     for (index, cell) in header.iter().enumerate() {
         let cell = if index == 0 { cell.trim_start_matches('\u{feff}') } else { cell }.trim();
@@ -96,12 +107,7 @@ fn names(header: &StringRecord) -> Result<Vec<String>, String> {
     if names.len() > MOST_COLUMNS {
         return Err(format!("it names {} columns, more than {MOST_COLUMNS}", names.len()));
     }
-    let other =
-        [';', '\t', '|'].into_iter().find(|separator| names.len() == 1 && names[0].contains(*separator));
-    match other {
-        Some(separator) => Err(format!("its columns are separated by {separator:?}, not by commas")),
-        None => Ok(names),
-    }
+    Ok(names)
 }
 
 /// A reader that ends after so many bytes.
