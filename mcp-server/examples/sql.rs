@@ -75,7 +75,9 @@ impl Trial {
         out: &mut impl std::io::Write,
     ) -> Result<Counts, Box<dyn Error>> {
         let (mut counts, mut marked) = (Counts::default(), engine_answers);
-        for line in text.lines().filter(|line| !line.is_empty()).skip_while(|line| line.starts_with("-- Statements")) {
+        for line in
+            text.lines().filter(|line| !line.is_empty()).skip_while(|line| line.starts_with("-- Statements"))
+        {
             match line.strip_prefix("# ") {
                 Some(heading) => marked = heading.ends_with("the engine alone answers"),
                 None => self.statement(&line.replace("\\n", "\n"), marked, &mut counts, out)?,

@@ -89,7 +89,8 @@ fn a_cancelled_call_over_http_stops_its_query() {
     let _stream = send(&web, &token, &call, &format!("mcp-session-id: {session}\r\n"));
     let before = cpu(web.server.id());
     eventually("the query runs", || cpu(web.server.id()) > before + 60);
-    let cancel = json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": 77 } });
+    let cancel =
+        json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": 77 } });
     let asked = web.server.post(&cancel.to_string()).bearer(&token).field("mcp-session-id", &session);
     assert_eq!(asked.send().unwrap().status, 202);
     idle(web.server.id());

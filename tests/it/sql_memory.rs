@@ -34,7 +34,10 @@ fn no_statement_takes_the_server_far_beyond_its_memory() {
         let reply = sql(&mut server, attack);
         // Those that need not hold it all at once may have an answer; what counts is what they took.
         let says = reply.text.lines().next().unwrap_or_default();
-        assert!(!reply.is_error || says.contains("more memory") || says.contains("stopped after"), "{attack}: {says}");
+        assert!(
+            !reply.is_error || says.contains("more memory") || says.contains("stopped after"),
+            "{attack}: {says}"
+        );
         assert!(asked.elapsed() < Duration::from_secs(28), "{attack}: {:?}", asked.elapsed());
         let peak = peak_mib(&server);
         println!("{peak} MiB after {:?}: {attack}", asked.elapsed());

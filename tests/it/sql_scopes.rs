@@ -48,7 +48,11 @@ fn notes_in_another_database_need_the_scopes_of_the_notes() {
     guarded.present(&guarded.issuer.mint(without_notes()));
     for way in WAYS {
         let reply = call(&mut guarded.server, "execute_query", asking(way));
-        assert!(reply.refusal().starts_with("Error: Missing required scopes: read:notes\nHint: "), "{way}: {}", reply.text);
+        assert!(
+            reply.refusal().starts_with("Error: Missing required scopes: read:notes\nHint: "),
+            "{way}: {}",
+            reply.text
+        );
     }
     assert_eq!(call(&mut guarded.server, "execute_query", asking(PATIENTS)).rows(), &[json!([100])]);
     guarded.present(&guarded.issuer.mint(with_notes()));
@@ -82,7 +86,11 @@ fn tables_that_may_not_be_read_are_neither_described_nor_listed() {
         reply.structured["withheld"],
         json!([{ "schema": "mimiciv_note", "reason": "Missing required scopes: read:notes" }])
     );
-    assert!(reply.text.contains("mimiciv_note is not shown: Missing required scopes: read:notes"), "{}", reply.text);
+    assert!(
+        reply.text.contains("mimiciv_note is not shown: Missing required scopes: read:notes"),
+        "{}",
+        reply.text
+    );
     guarded.present(&guarded.issuer.mint(with_notes()));
     let reply = call(&mut guarded.server, "get_database_schema", json!({ "dataset": "mimic-iv" }));
     assert_eq!(listed(&reply).iter().filter(|name| is_note(name)).count(), 4);
@@ -92,7 +100,9 @@ fn tables_that_may_not_be_read_are_neither_described_nor_listed() {
 #[test]
 fn the_audit_names_both_datasets_and_the_rate_counts_one_call() {
     let mut guarded = Guarded::with(issuer(), |sandbox| {
-        guarded_notes(sandbox).with("M4_OAUTH2_RATE_LIMIT_REQUESTS", "3").with("M4_OAUTH2_RATE_LIMIT_WINDOW", "600")
+        guarded_notes(sandbox)
+            .with("M4_OAUTH2_RATE_LIMIT_REQUESTS", "3")
+            .with("M4_OAUTH2_RATE_LIMIT_WINDOW", "600")
     });
     guarded.present(&guarded.issuer.mint(with_notes()));
     for _ in 0..3 {
@@ -103,9 +113,18 @@ fn the_audit_names_both_datasets_and_the_rate_counts_one_call() {
     guarded.present(&guarded.issuer.mint(without_notes().subject("bob")));
     call(&mut guarded.server, "execute_query", asking(NOTES));
     let log = guarded.server.stderr();
-    let lines = |parts: [&str; 3]| log.lines().filter(|line| parts.iter().all(|part| line.contains(part))).count();
-    assert_eq!(lines(["decision=\"admit\"", "dataset=\"mimic-iv-note\"", "tool=\"execute_query\""]), 3, "{log}");
-    assert_eq!(lines(["decision=\"reject\"", "dataset=\"mimic-iv-note\"", "reason=\"missing_scopes\""]), 1, "{log}");
+    let lines =
+        |parts: [&str; 3]| log.lines().filter(|line| parts.iter().all(|part| line.contains(part))).count();
+    assert_eq!(
+        lines(["decision=\"admit\"", "dataset=\"mimic-iv-note\"", "tool=\"execute_query\""]),
+        3,
+        "{log}"
+    );
+    assert_eq!(
+        lines(["decision=\"reject\"", "dataset=\"mimic-iv-note\"", "reason=\"missing_scopes\""]),
+        1,
+        "{log}"
+    );
     assert_eq!(lines(["outcome=\"missing_scopes\"", "dataset=\"mimic-iv\"", "subject=\"bob\""]), 1, "{log}");
 }
 
@@ -119,12 +138,18 @@ fn over_http_the_challenge_names_the_scope_that_the_statement_turns_out_to_need(
         assert_eq!(parameter(&refused, "error").as_deref(), Some("insufficient_scope"));
         assert_eq!(parameter(&refused, "scope").as_deref(), Some("read:mimic-data read:notes"), "{way}");
         let answered = web.server.call("execute_query", &asking(way)).bearer(&more).send().unwrap();
-        assert_eq!((answered.status, &answered.json()["result"]["isError"]), (200, &json!(false)), "{way}: {}", answered.body);
+        assert_eq!(
+            (answered.status, &answered.json()["result"]["isError"]),
+            (200, &json!(false)),
+            "{way}: {}",
+            answered.body
+        );
     }
     let table = json!({ "table_name": "mimiciv_note.discharge", "dataset": "mimic-iv" });
     assert_eq!(web.server.call("get_table_info", &table).bearer(&less).send().unwrap().status, 403);
     let session = web.open_session(&less);
-    let refused = web.server.call("execute_query", &asking(NOTES)).bearer(&less).field("mcp-session-id", &session);
+    let refused =
+        web.server.call("execute_query", &asking(NOTES)).bearer(&less).field("mcp-session-id", &session);
     assert_eq!(refused.send().unwrap().status, 403);
     let answered = web.server.call("execute_query", &asking(PATIENTS)).bearer(&less).send().unwrap();
     assert_eq!(answered.json()["result"]["structuredContent"]["rows"], json!([[100]]));
@@ -145,5 +170,10 @@ fn in_the_terminal_it_is_the_same() {
     assert!(refused.stderr.contains("Missing required scopes: read:notes"), "{}", refused.stderr);
     assert!(!refused.stdout.contains("155"), "{}", refused.stdout);
     let answered = count(with_notes());
-    assert!(answered.code == Some(0) && answered.stdout.contains("155"), "{} {}", answered.stdout, answered.stderr);
+    assert!(
+        answered.code == Some(0) && answered.stdout.contains("155"),
+        "{} {}",
+        answered.stdout,
+        answered.stderr
+    );
 }

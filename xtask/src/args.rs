@@ -8,7 +8,9 @@ use clap::{Args, Parser, Subcommand};
 use crate::duckdb::Way;
 use crate::failure::{Outcome, print, say};
 use crate::workspace::{Profile, Workspace};
-use crate::{build, ci, conformance, demo, duckdb, fuzz, interop, issuer, keyring, load, mutants, sql, suite};
+use crate::{
+    build, ci, conformance, demo, duckdb, fuzz, interop, issuer, keyring, load, mutants, sql, suite,
+};
 
 /// Contributors' workflows of M4.
 #[derive(Debug, Parser)]

@@ -59,7 +59,9 @@ async fn results_are_cut_and_say_so(backend: &dyn Backend, dataset: &Dataset) {
 }
 
 async fn what_is_refused_is_refused_before_it_runs(backend: &dyn Backend, dataset: &Dataset) {
-    for sql in ["DROP TABLE mimiciv_hosp.patients", "SELECT 1; SELECT 2", "", "SELECT getenv('HOME')", "SELECT ?"] {
+    for sql in
+        ["DROP TABLE mimiciv_hosp.patients", "SELECT 1; SELECT 2", "", "SELECT getenv('HOME')", "SELECT ?"]
+    {
         let outcome = backend.query(dataset, sql, &limits(1)).await;
         assert!(matches!(outcome, Err(QueryError::Refused(_))), "{sql}: {outcome:?}");
         let outcome = backend.inspect(dataset, sql, &limits(1)).await;
@@ -80,7 +82,10 @@ async fn values_are_bound(backend: &dyn Backend, dataset: &Dataset) {
 
 async fn tables_are_listed_and_described(backend: &dyn Backend, dataset: &Dataset) {
     let tables = backend.schema(dataset, &limits(0)).await.unwrap();
-    assert!(tables.iter().any(|table| table.name == "mimiciv_icu.icustays" && table.columns == 5), "{tables:?}");
+    assert!(
+        tables.iter().any(|table| table.name == "mimiciv_icu.icustays" && table.columns == 5),
+        "{tables:?}"
+    );
     assert!(tables.is_sorted_by(|one, other| one.name <= other.name), "{tables:?}");
     let table = backend.table(dataset, "ICUSTAYS", &limits(1)).await.unwrap();
     assert_eq!((table.name.as_str(), table.columns.len()), ("mimiciv_icu.icustays", 5));
@@ -91,9 +96,12 @@ async fn tables_are_listed_and_described(backend: &dyn Backend, dataset: &Datase
 }
 
 async fn nothing_out_of_reach_is_read(backend: &dyn Backend, dataset: &Dataset) {
-    let reach = Reach::decided_by(|schema| {
-        if schema == "mimiciv_note" { Err(Rejection::MissingToken) } else { Ok(()) }
-    });
+    let reach =
+        Reach::decided_by(
+            |schema| {
+                if schema == "mimiciv_note" { Err(Rejection::MissingToken) } else { Ok(()) }
+            },
+        );
     let dataset = &Dataset { reach, ..dataset.clone() };
     let refused = Err(QueryError::Rejected(Rejection::MissingToken));
     let sql = "SELECT 1 WHERE EXISTS (SELECT * FROM mimiciv_note.discharge)";
@@ -103,7 +111,10 @@ async fn nothing_out_of_reach_is_read(backend: &dyn Backend, dataset: &Dataset) 
     assert_eq!(backend.prepared(dataset, &statement, &limits(1)).await.map(drop), refused);
     assert_eq!(backend.table(dataset, "mimiciv_note.discharge", &limits(0)).await.map(drop), refused);
     let tables = backend.schema(dataset, &limits(0)).await.unwrap();
-    assert!(!tables.is_empty() && !tables.iter().any(|table| table.name.starts_with("mimiciv_note.")), "{tables:?}");
+    assert!(
+        !tables.is_empty() && !tables.iter().any(|table| table.name.starts_with("mimiciv_note.")),
+        "{tables:?}"
+    );
 }
 
 async fn time_is_bounded_and_leaving_stops(backend: &dyn Backend, dataset: &Dataset, endless: &str) {

@@ -30,7 +30,10 @@ impl ResultSet {
             rows => format!("{rows} rows"),
         };
         if let Some(next) = &self.next {
-            return format!("(first {shown}, there are more: aggregate, or go on with {})", next.of("this query"));
+            return format!(
+                "(first {shown}, there are more: aggregate, or go on with {})",
+                next.of("this query")
+            );
         }
         match self.truncated.map(|truncation| truncation.by) {
             None => format!("({shown})"),
@@ -78,7 +81,13 @@ mod tests {
     fn result(rows: Vec<Vec<Value>>, truncated: Option<CutBy>) -> ResultSet {
         let column = |name: &str| Column { name: name.into(), type_name: "VARCHAR".into() };
         let truncated = truncated.map(|by| Truncation { by, shown: rows.len() });
-        ResultSet { columns: vec![column("id"), column("a|b")], rows, truncated, next: None, elapsed: Duration::ZERO }
+        ResultSet {
+            columns: vec![column("id"), column("a|b")],
+            rows,
+            truncated,
+            next: None,
+            elapsed: Duration::ZERO,
+        }
     }
 
     #[test]

@@ -8,19 +8,74 @@ use proptest::prelude::*;
 use super::corpus;
 use super::functions::{self, Standing};
 use super::lexer::{self, Kind, Token};
-use super::{check, check_in, Stored};
+use super::{Stored, check, check_in};
 
 /// Functions that read files, the environment, settings, or SQL in strings.
 const FORBIDDEN: &[&str] = &[
-    "read_csv", "READ_TEXT", "\"read_blob\"", "glob", "read_parquet", "getenv", "current_setting", "query", "query_table",
-    "duckdb_settings", "nextval", "json_execute_serialized_sql", "sniff_csv", "no_such_function",
+    "read_csv",
+    "READ_TEXT",
+    "\"read_blob\"",
+    "glob",
+    "read_parquet",
+    "getenv",
+    "current_setting",
+    "query",
+    "query_table",
+    "duckdb_settings",
+    "nextval",
+    "json_execute_serialized_sql",
+    "sniff_csv",
+    "no_such_function",
 ];
 
 /// What may take a token's place.
 const WORDS: &[&str] = &[
-    "SELECT", "FROM", "WHERE", "(", ")", ",", ";", "'", "\"", "$$", "--", "/*", "*/", "*", "PIVOT", "ON", "IN", "EXPLAIN", "ANALYZE",
-    "WITH", "AS", "RECURSIVE", "UNION ALL", "lambda x:", "->", "[", "]", "{", "}", "?", "$1", "NULL", "1e999", "0x", "::", "\u{200b}",
-    "é", "COPY", "ATTACH 'x'", "INSERT INTO t", "DROP TABLE x", "CASE WHEN", "END", "OVER (", "FILTER (WHERE", "GROUP BY ALL",
+    "SELECT",
+    "FROM",
+    "WHERE",
+    "(",
+    ")",
+    ",",
+    ";",
+    "'",
+    "\"",
+    "$$",
+    "--",
+    "/*",
+    "*/",
+    "*",
+    "PIVOT",
+    "ON",
+    "IN",
+    "EXPLAIN",
+    "ANALYZE",
+    "WITH",
+    "AS",
+    "RECURSIVE",
+    "UNION ALL",
+    "lambda x:",
+    "->",
+    "[",
+    "]",
+    "{",
+    "}",
+    "?",
+    "$1",
+    "NULL",
+    "1e999",
+    "0x",
+    "::",
+    "\u{200b}",
+    "é",
+    "COPY",
+    "ATTACH 'x'",
+    "INSERT INTO t",
+    "DROP TABLE x",
+    "CASE WHEN",
+    "END",
+    "OVER (",
+    "FILTER (WHERE",
+    "GROUP BY ALL",
 ];
 
 fn statement() -> impl Strategy<Value = String> {
@@ -90,9 +145,13 @@ fn changed(sql: &str, changes: &[Change]) -> String {
 fn calls(sql: &str, tokens: &[Token]) -> Vec<usize> {
     let is_call = |place: &usize| {
         let name = sql[tokens[*place].span.clone()].to_ascii_lowercase();
-        let known = functions::scalar(&name) == Standing::Allowed || functions::table(&name) == Standing::Allowed;
+        let known =
+            functions::scalar(&name) == Standing::Allowed || functions::table(&name) == Standing::Allowed;
         // FILTER ( is syntax that goes by the name of a function.
-        tokens[*place].kind == Kind::Word && known && name != "filter" && tokens.get(place + 1).is_some_and(|next| &sql[next.span.clone()] == "(")
+        tokens[*place].kind == Kind::Word
+            && known
+            && name != "filter"
+            && tokens.get(place + 1).is_some_and(|next| &sql[next.span.clone()] == "(")
     };
     (0..tokens.len()).filter(is_call).collect()
 }

@@ -32,7 +32,9 @@ pub enum Direction {
 /// The order of a query's node; `None` where it has none, or one by something that is no plain column.
 pub(super) fn keys(node: &Value) -> Option<Vec<OrderKey>> {
     let modifiers = node.get("modifiers")?.as_array()?;
-    let order = modifiers.iter().find(|modifier| modifier.get("type").is_some_and(|kind| kind == "ORDER_MODIFIER"))?;
+    let order = modifiers
+        .iter()
+        .find(|modifier| modifier.get("type").is_some_and(|kind| kind == "ORDER_MODIFIER"))?;
     order.get("orders")?.as_array()?.iter().map(key).collect()
 }
 
@@ -42,12 +44,15 @@ fn key(order: &Value) -> Option<OrderKey> {
         "DESCENDING" => Direction::Descending,
         _ => return None,
     };
-    if !matches!(order.get("null_order").and_then(Value::as_str), None | Some("ORDER_DEFAULT" | "NULLS LAST")) {
+    if !matches!(order.get("null_order").and_then(Value::as_str), None | Some("ORDER_DEFAULT" | "NULLS LAST"))
+    {
         return None;
     }
     let expression = order.get("expression")?;
     let column = match expression.get("class")?.as_str()? {
-        "COLUMN_REF" => ColumnRef::Name(expression.get("column_names")?.as_array()?.last()?.as_str()?.to_owned()),
+        "COLUMN_REF" => {
+            ColumnRef::Name(expression.get("column_names")?.as_array()?.last()?.as_str()?.to_owned())
+        }
         "CONSTANT" => {
             let place = expression.get("value")?.get("value")?.as_u64()?;
             ColumnRef::Place(usize::try_from(place).ok()?)

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::lexer::{self, Kind, Token};
-use super::parser::{self, Parsed};
 use super::order::OrderKey;
+use super::parser::{self, Parsed};
 use super::pivot;
 use super::refusal::Refusal;
 use super::stored::Stored;

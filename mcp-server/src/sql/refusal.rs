@@ -118,7 +118,9 @@ impl Explain for Refusal {
             }
             Self::Stored { .. } => "query the tables that it reads",
             Self::Missing { .. } => "query other tables",
-            Self::Hides { .. } => "the database was made elsewhere; make it anew with m4 init, or without that definition",
+            Self::Hides { .. } => {
+                "the database was made elsewhere; make it anew with m4 init, or without that definition"
+            }
             Self::Parameter => "write the value itself",
             Self::Unknown { .. } => "write it with plain SELECT, JOIN, WITH and the documented functions",
             Self::Unchecked => "try again; if it stays so, restart the server",

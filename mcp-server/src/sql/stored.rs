@@ -107,8 +107,7 @@ impl Stored {
 
     /// The schemas whose tables are read when this table or view is.
     pub fn schemas_of_relation(&self, schema: &str, name: &str) -> Result<BTreeSet<String>, Refusal> {
-        let table =
-            TableName { catalog: None, schema: Some(schema.to_owned()), name: name.to_owned() };
+        let table = TableName { catalog: None, schema: Some(schema.to_owned()), name: name.to_owned() };
         self.schemas_of(&Findings { tables: BTreeSet::from([table]), ..Findings::default() })
     }
 
@@ -129,7 +128,9 @@ impl Stored {
         let name = lower(&table.name);
         let mut schemas: Vec<String> = match table.schema.as_ref().map(lower) {
             // `a.b` is table b of schema a, or table b of the database a.
-            Some(schema) if schema == self.catalog && table.catalog.is_none() => vec![schema, MAIN.to_owned()],
+            Some(schema) if schema == self.catalog && table.catalog.is_none() => {
+                vec![schema, MAIN.to_owned()]
+            }
             Some(schema) => vec![schema],
             None => homes.iter().map(|&home| home.to_ascii_lowercase()).collect(),
         };
@@ -184,8 +185,9 @@ impl Reading<'_> {
             return Ok(());
         }
         if *is_view {
-            let query = view_query(definition)
-                .ok_or_else(|| refused("View", name, &Refusal::Unknown { what: "Its definition".to_owned() }))?;
+            let query = view_query(definition).ok_or_else(|| {
+                refused("View", name, &Refusal::Unknown { what: "Its definition".to_owned() })
+            })?;
             return self.inside("View", name, query, &[schema, MAIN], depth);
         }
         for expression in generated(definition) {

@@ -7,7 +7,9 @@ use super::datasets::SetDatasetArgs;
 use super::query::QueryArgs;
 use super::schema::SchemaArgs;
 use super::table::TableArgs;
-use super::{CallError, DataSource, Output, Source, Toolbox, capabilities, datasets, query, schema, table, whoami};
+use super::{
+    CallError, DataSource, Output, Source, Toolbox, capabilities, datasets, query, schema, table, whoami,
+};
 use crate::backend::QueryLimits;
 use crate::gate::Granted;
 

@@ -129,7 +129,9 @@ impl Toolbox {
             return Ok(());
         }
         let (_, source) = self.source_of(call.reads());
-        let Source(Ok(source)) = self.within_reach(source, granted, call.tool(), false) else { return Ok(()) };
+        let Source(Ok(source)) = self.within_reach(source, granted, call.tool(), false) else {
+            return Ok(());
+        };
         match call.look(source, &self.limits).await {
             Err(CallError::Rejected(rejection)) => Err(rejection),
             Ok(()) | Err(_) => Ok(()),

@@ -165,7 +165,8 @@ mod watch {
         pub(super) fn now() -> Option<Self> {
             let text = std::fs::read_to_string("/proc/self/statm").ok()?;
             let page = u64::try_from(rustix::param::page_size()).ok()?;
-            let mut fields = text.split(' ').map(|field| field.trim().parse::<u64>().map(|pages| pages * page));
+            let mut fields =
+                text.split(' ').map(|field| field.trim().parse::<u64>().map(|pages| pages * page));
             let resident = fields.nth(1)?.ok()?;
             let data = fields.nth(3)?.ok()?;
             Some(Self { resident, data })
@@ -189,7 +190,8 @@ mod watch {
             // The reserve is the server's own. It comes anew now and then, not with every look, so that a query cannot
             // live on it; seldom where memory is really in use, and not only its addresses.
             let looks = if usage.resident < most.resident { LOOKS } else { 10 * LOOKS };
-            let (limit, stood) = self.spent.filter(|(_, stood)| *stood < looks).unwrap_or((usage.data + RESERVE, 0));
+            let (limit, stood) =
+                self.spent.filter(|(_, stood)| *stood < looks).unwrap_or((usage.data + RESERVE, 0));
             self.spent = Some((limit, stood + 1));
             limit
         }

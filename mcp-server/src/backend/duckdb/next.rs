@@ -78,8 +78,14 @@ fn literal(value: &Value, type_name: &str) -> Option<String> {
             let quoted = format!("'{}'", text.replace('\'', "''"));
             match type_name {
                 "VARCHAR" => Some(quoted),
-                "DATE" | "TIME" | "TIMESTAMP" | "TIMESTAMP_S" | "TIMESTAMP_MS" | "TIMESTAMP_NS"
-                | "TIMESTAMP WITH TIME ZONE" | "UUID" => Some(format!("{quoted}::{type_name}")),
+                "DATE"
+                | "TIME"
+                | "TIMESTAMP"
+                | "TIMESTAMP_S"
+                | "TIMESTAMP_MS"
+                | "TIMESTAMP_NS"
+                | "TIMESTAMP WITH TIME ZONE"
+                | "UUID" => Some(format!("{quoted}::{type_name}")),
                 _ => None,
             }
         }

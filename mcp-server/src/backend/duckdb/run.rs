@@ -9,8 +9,8 @@ use ::duckdb::types::{ToSql, ToSqlOutput};
 use super::convert::{self, Budget};
 use super::next;
 use super::types::SqlType;
-use crate::backend::{Parameter, QueryLimits, Value};
 use crate::backend::result::{Column, CutBy, ResultSet, Truncation};
+use crate::backend::{Parameter, QueryLimits, Value};
 use crate::sql::OrderKey;
 
 /// Why [`run`] did not return rows.
@@ -74,7 +74,8 @@ pub(super) fn in_order(
     let go_on = |batch: &StructArray, row: usize, rows: &[Vec<Value>]| {
         let (places, last) = (places.as_ref()?, rows.last()?);
         let mut budget = Budget::new(KEY_BYTES);
-        let mut key = |&place: &usize| convert::value(&kinds[place], batch.column(place).as_ref(), row, &mut budget);
+        let mut key =
+            |&place: &usize| convert::value(&kinds[place], batch.column(place).as_ref(), row, &mut budget);
         let keys: Vec<Value> = places.iter().map(&mut key).collect();
         if budget.cut { None } else { next::after(order, places, &columns, last, &keys) }
     };

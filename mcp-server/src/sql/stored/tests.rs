@@ -20,11 +20,15 @@ fn the_query_of_a_view_is_what_stands_after_its_as() {
     for (definition, query) in [
         ("CREATE VIEW v AS SELECT 1;", "SELECT 1"),
         ("CREATE VIEW a.v (z, \"as\") AS SELECT b FROM t;", "SELECT b FROM t"),
-        ("CREATE VIEW \"we\"\"ird AS v\" AS WITH q AS (SELECT 1 AS x)SELECT * FROM q;", "WITH q AS (SELECT 1 AS x)SELECT * FROM q"),
+        (
+            "CREATE VIEW \"we\"\"ird AS v\" AS WITH q AS (SELECT 1 AS x)SELECT * FROM q;",
+            "WITH q AS (SELECT 1 AS x)SELECT * FROM q",
+        ),
     ] {
         assert_eq!(view_query(definition), Some(query));
     }
-    for definition in ["", "CREATE VIEW v", "CREATE VIEW v AS", "SELECT 1 AS x", "CREATE VIEW v (AS SELECT 1"] {
+    for definition in ["", "CREATE VIEW v", "CREATE VIEW v AS", "SELECT 1 AS x", "CREATE VIEW v (AS SELECT 1"]
+    {
         assert_eq!(view_query(definition), None, "{definition}");
     }
 }
@@ -45,7 +49,11 @@ fn what_a_view_reads_is_read_by_whoever_reads_the_view() {
             table("hosp", "patients"),
             view("main", "v", "CREATE VIEW v AS SELECT * FROM hosp.w;"),
             // Names without a schema are looked for where the view is, too.
-            view("hosp", "w", "CREATE VIEW hosp.w AS SELECT * FROM patients WHERE 1 IN (SELECT a FROM note.discharge);"),
+            view(
+                "hosp",
+                "w",
+                "CREATE VIEW hosp.w AS SELECT * FROM patients WHERE 1 IN (SELECT a FROM note.discharge);",
+            ),
             view("main", "self", "CREATE VIEW self AS SELECT * FROM self;"),
             view("main", "lost", "CREATE VIEW lost AS SELECT * FROM elsewhere;"),
         ],
@@ -58,7 +66,9 @@ fn what_a_view_reads_is_read_by_whoever_reads_the_view() {
     assert_eq!(schemas(&stored, "SELECT * FROM self"), ["main"]);
     assert_eq!(schemas(&stored, "WITH v AS (SELECT 1) SELECT * FROM v"), [""; 0]);
     assert_eq!(schemas(&stored, "WITH v AS (SELECT * FROM v) SELECT * FROM v"), ["hosp", "main", "note"]);
-    for lists in ["SHOW ALL TABLES", "FROM duckdb_columns()", "SELECT 1 IN (SELECT 2 FROM information_schema.tables)"] {
+    for lists in
+        ["SHOW ALL TABLES", "FROM duckdb_columns()", "SELECT 1 IN (SELECT 2 FROM information_schema.tables)"]
+    {
         assert_eq!(schemas(&stored, lists), ["hosp", "main", "note"], "{lists}");
     }
     let refusal = check_in("FROM lost", &stored).unwrap_err().to_string();
@@ -72,7 +82,9 @@ fn what_a_view_reads_is_read_by_whoever_reads_the_view() {
 #[test]
 fn a_chain_of_views_is_bounded() {
     let chain = |length: usize| {
-        let link = |n: usize| view("main", &format!("v{n}"), &format!("CREATE VIEW v{n} AS SELECT * FROM v{};", n + 1));
+        let link = |n: usize| {
+            view("main", &format!("v{n}"), &format!("CREATE VIEW v{n} AS SELECT * FROM v{};", n + 1))
+        };
         Stored::new("db", (0..length).map(link).chain([table("main", &format!("v{length}"))]), [])
     };
     assert_eq!(schemas(&chain(20), "FROM v0"), ["main"]);

@@ -97,7 +97,10 @@ async fn a_definition_in_place_of_the_engines_own_closes_the_database() {
         let fixture = Fixture::with(&format!("{FOREIGN} {definition};"));
         for sql in ["SELECT upper('a')", "SELECT 1", "FROM duckdb_tables", "FROM mimiciv_hosp.patients"] {
             let outcome = query(&fixture, sql).await;
-            assert!(matches!(outcome, Err(QueryError::Refused(Refusal::Hides { .. }))), "{definition}; {sql}: {outcome:?}");
+            assert!(
+                matches!(outcome, Err(QueryError::Refused(Refusal::Hides { .. }))),
+                "{definition}; {sql}: {outcome:?}"
+            );
         }
     }
 }
@@ -155,7 +158,14 @@ async fn tables_out_of_reach_are_neither_listed_nor_described() {
     let names: Vec<_> = listed.iter().map(|table| table.name.as_str()).collect();
     assert_eq!(
         names,
-        ["generated_ill", "generated_well", "mimiciv_hosp.patients", "patients_twice", "settings_view", "telling_view"]
+        [
+            "generated_ill",
+            "generated_well",
+            "mimiciv_hosp.patients",
+            "patients_twice",
+            "settings_view",
+            "telling_view"
+        ]
     );
     assert_eq!(dataset.reach.withheld(), [("mimiciv_note".to_owned(), Rejection::MissingToken)]);
     for table in ["mimiciv_note.discharge", "discharge", "all_notes", "mimiciv_hosp.innocent"] {

@@ -52,7 +52,9 @@ async fn following_the_pages_gives_every_row_once() {
 
 #[tokio::test]
 async fn where_going_on_would_lose_or_repeat_rows_nothing_is_promised() {
-    let fixture = Fixture::with("CREATE TABLE t AS SELECT i AS id, 1 AS same, [i] AS list, i AS \"ID \" FROM range(50) r(i)");
+    let fixture = Fixture::with(
+        "CREATE TABLE t AS SELECT i AS id, 1 AS same, [i] AS list, i AS \"ID \" FROM range(50) r(i)",
+    );
     for sql in [
         "SELECT id FROM t",
         "SELECT id FROM t ORDER BY same",
@@ -72,7 +74,8 @@ async fn where_going_on_would_lose_or_repeat_rows_nothing_is_promised() {
 
 #[tokio::test]
 async fn a_result_cut_for_its_size_goes_on_too() {
-    let fixture = Fixture::with("CREATE TABLE t AS SELECT i AS id, repeat('x', 1000) AS text FROM range(20) r(i)");
+    let fixture =
+        Fixture::with("CREATE TABLE t AS SELECT i AS id, repeat('x', 1000) AS text FROM range(20) r(i)");
     let limits = QueryLimits { max_bytes: 5_000, ..limits() };
     let page = DuckDb::default().query(&fixture.dataset(), "FROM t ORDER BY id", &limits).await.unwrap();
     assert_eq!((page.rows.len(), page.truncated.unwrap().by), (4, CutBy::Bytes));
