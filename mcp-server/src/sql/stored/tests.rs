@@ -1,3 +1,5 @@
+//! Views, macros and generated columns as the engine writes them, without an engine.
+
 use super::*;
 use crate::sql::check_in;
 
