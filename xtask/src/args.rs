@@ -9,7 +9,7 @@ use crate::duckdb::Way;
 use crate::failure::{Outcome, print, say};
 use crate::workspace::{Profile, Workspace};
 use crate::{
-    build, ci, conformance, demo, duckdb, fuzz, interop, issuer, keyring, load, mutants, sql, suite,
+    bench, build, ci, conformance, demo, duckdb, fuzz, interop, issuer, keyring, load, mutants, sql, suite,
 };
 
 /// Contributors' workflows of M4.
@@ -38,6 +38,8 @@ enum Command {
     Interop(interop::InteropArgs),
     /// Runs the tests of sealed logins against GNOME Keyring, which it installs on Debian where it may.
     Keyring(LibraryArgs),
+    /// Measures the product beside what it replaces; lists the benches when none is named.
+    Bench(bench::BenchArgs),
     /// Runs what the continuous integration runs.
     Ci(CiArgs),
     /// Fuzzes what auth-core parses: tokens, key sets, metadata.
@@ -144,6 +146,7 @@ fn dispatch(command: Command) -> Outcome<ExitCode> {
         Command::Conformance(args) => conformance::run(&workspace, args)?,
         Command::Interop(args) => interop::run(&workspace, &args)?,
         Command::Keyring(args) => keyring::run(&workspace, &args.resolve(&workspace)?)?,
+        Command::Bench(args) => return bench::run(&workspace, &args),
         Command::Ci(args) => {
             let steps = ci::chosen(&args.steps, args.skip_test);
             ci::run(&workspace, args.library, &steps)?;

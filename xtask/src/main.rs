@@ -4,6 +4,7 @@
 
 mod args;
 mod background;
+mod bench;
 mod build;
 mod ci;
 mod conformance;

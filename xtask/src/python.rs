@@ -17,9 +17,9 @@ pub(crate) struct Python {
 }
 
 impl Python {
-    /// The environment under `target/python`, made from the Python on the PATH when it is not there.
-    pub(crate) fn environment(workspace: &Workspace, constraints: &Path) -> Outcome<Self> {
-        let folder = workspace.target()?.join("python");
+    /// The environment of this name under the target directory, made from the Python on the PATH when it is not there.
+    pub(crate) fn environment(workspace: &Workspace, name: &str, constraints: &Path) -> Outcome<Self> {
+        let folder = workspace.target()?.join(name);
         let program = folder.join(PROGRAM);
         let found = Self { program, constraints: constraints.to_owned() };
         if found.works() {
@@ -62,6 +62,11 @@ impl Python {
             format!("pip could not install {name}=={version}: {}", last_line(&result.stderr)),
             "check the network, `pip config list`, and that Python is not too old or too new for it",
         ))
+    }
+
+    /// A program that a package brought with it.
+    pub(crate) fn tool(&self, name: &str) -> PathBuf {
+        self.program.with_file_name(format!("{name}{}", std::env::consts::EXE_SUFFIX))
     }
 
     /// A command that runs this script.

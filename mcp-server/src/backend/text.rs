@@ -6,11 +6,12 @@ use super::result::{CutBy, ResultSet};
 use super::value::Value;
 
 impl ResultSet {
-    /// The result as text: a header line, a line per row with `|` between values, and a line that says how many rows
-    /// there are and, when it was cut, how to get the rest.
+    /// The result as text: a header line, a line per row with `|` between values and, where there are no rows or it was
+    /// cut, a line that says so and how to get the rest.
     ///
     /// Null is an empty field, an empty string is `""`; a `|`, a line break or a backslash in a value is escaped with a
-    /// backslash, so a line is a row.
+    /// backslash, so a line is a row. Floating-point numbers are rounded to six decimals, below 1 to six digits: a
+    /// model reads them as tokens, and [`Value::to_json`] has them exactly.
     pub fn to_text(&self) -> String {
         let mut out = String::new();
         let names = self.columns.iter().map(|column| escaped(&column.name));
@@ -18,11 +19,16 @@ impl ResultSet {
         for row in &self.rows {
             line(&mut out, row.iter().map(field));
         }
-        out.push_str(&self.footer());
+        if self.rows.is_empty() || self.truncated.is_some() {
+            out.push_str(&self.footer());
+        } else {
+            // What is whole needs no line that says it.
+            out.pop();
+        }
         out
     }
 
-    /// The last line of [`ResultSet::to_text`].
+    /// How many rows there are and, when it was cut, how to get the rest.
     pub fn footer(&self) -> String {
         let shown = match self.rows.len() {
             0 => "no rows".to_owned(),
@@ -61,8 +67,28 @@ fn line(out: &mut String, fields: impl Iterator<Item = String>) {
 fn field(value: &Value) -> String {
     match value {
         Value::Text(text) if text.is_empty() => "\"\"".to_owned(),
+        Value::Float(number) => rounded(*number),
         value => escaped(&value.to_string()),
     }
+}
+
+/// A floating-point number with the digits that a reader can use, where that is shorter than all it has.
+fn rounded(number: f64) -> String {
+    let exact = Value::Float(number).to_string();
+    let Some((whole, fraction)) = exact.split_once('.') else { return exact };
+    if !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+        return exact;
+    }
+    let zeros = match whole.trim_start_matches('-') {
+        "0" => fraction.bytes().take_while(|byte| *byte == b'0').count(),
+        _ => 0,
+    };
+    let decimals = DECIMALS + zeros;
+    if fraction.len() <= decimals {
+        return exact;
+    }
+    let short = format!("{number:.decimals$}");
+    short.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 fn escaped(text: &str) -> String {
@@ -71,6 +97,9 @@ fn escaped(text: &str) -> String {
     }
     text.replace('\\', "\\\\").replace('|', "\\|").replace('\n', "\\n").replace('\r', "\\r")
 }
+
+/// What is kept of a fraction; as many digits as other tools show.
+const DECIMALS: usize = 6;
 
 #[cfg(test)]
 mod tests {
@@ -96,14 +125,15 @@ mod tests {
             vec![Value::Integer(1), Value::Text("x|y\nz\\".into())],
             vec![Value::Null, Value::Text(String::new())],
         ];
-        assert_eq!(result(rows, None).to_text(), "id|a\\|b\n1|x\\|y\\nz\\\\\n|\"\"\n(2 rows)");
+        assert_eq!(result(rows, None).to_text(), "id|a\\|b\n1|x\\|y\\nz\\\\\n|\"\"");
     }
 
     #[test]
     fn the_last_line_tells_whether_and_why_it_was_cut() {
         let row = || vec![Value::Integer(1), Value::Null];
         assert!(result(vec![], None).to_text().ends_with("\n(no rows)"));
-        assert!(result(vec![row()], None).to_text().ends_with("\n(1 row)"));
+        assert!(result(vec![row()], None).to_text().ends_with("\n1|"));
+        assert_eq!(result(vec![row()], None).footer(), "(1 row)");
         assert!(
             result(vec![row(), row()], Some(CutBy::Rows))
                 .to_text()
@@ -115,5 +145,24 @@ mod tests {
                 .contains("(first 2 rows, cut for their size: ")
         );
         assert!(result(vec![row()], Some(CutBy::Bytes)).to_text().contains("(1 row, cut for its size: "));
+    }
+    #[test]
+    fn a_fraction_is_rounded_and_neither_its_size_nor_a_whole_number_is_lost() {
+        for (number, text) in [
+            (60.813_953_488_372_09, "60.813953"),
+            (20.528_680_555_555_557, "20.528681"),
+            (0.1 + 0.2, "0.3"),
+            (1.999_999_999_9, "2"),
+            (0.000_123_456_789, "0.000123457"),
+            (-0.872_685_185_185_185_2, "-0.872685"),
+            (0.999_999_99, "1"),
+            (3.5, "3.5"),
+            (100.0, "100"),
+            (9_007_199_254_740_992.0, "9007199254740992"),
+            (1.234_567_890_123e-9, "1.234567890123e-9"),
+            (f64::NAN, "NaN"),
+        ] {
+            assert_eq!(field(&Value::Float(number)), text);
+        }
     }
 }

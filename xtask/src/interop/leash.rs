@@ -53,7 +53,7 @@ impl Leash {
 
 /// Leaves a program only what it needs to run at all: no settings of M4, no proxy, no home with logins in it.
 /// What is to be added comes after this.
-pub(super) fn isolate(command: &mut Command) {
+pub(crate) fn isolate(command: &mut Command) {
     command.env_clear();
     // No variable hides the developer's own keyring on every platform.
     command.env("M4_LOGIN_KEYRING", "off");

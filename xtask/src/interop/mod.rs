@@ -21,6 +21,7 @@ use crate::node::Node;
 use crate::workspace::{Profile, Workspace};
 use issuer::{Issuer, PROVIDER};
 use leash::Leash;
+pub(crate) use leash::isolate;
 use parts::{Part, Ready, scripts};
 use report::{Report, Step};
 use server::{Home, Server, resource};

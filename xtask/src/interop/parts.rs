@@ -167,7 +167,8 @@ impl Part {
             return Ok(on_node(Vec::new()));
         };
         if matches!(self, Self::Python | Self::Fastmcp) {
-            let python = Python::environment(workspace, &scripts(workspace).join("constraints.txt"))?;
+            let python =
+                Python::environment(workspace, "python", &scripts(workspace).join("constraints.txt"))?;
             python.install(package)?;
             return Ok(ready(Runner::Python(python, node.clone()), Vec::new()));
         }

@@ -1,0 +1,52 @@
+//! The queries of `tests/sql/bench.sql`.
+
+/// A query, and the dataset it is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Query {
+    pub(super) name: String,
+    pub(super) dataset: String,
+    pub(super) sql: String,
+}
+
+/// All of them, in order.
+pub(super) fn all() -> Vec<Query> {
+    parse(include_str!("../../../../tests/sql/bench.sql"))
+}
+
+fn parse(text: &str) -> Vec<Query> {
+    let parts = text.split("-- name: ").skip(1);
+    parts.filter_map(query).collect()
+}
+
+fn query(part: &str) -> Option<Query> {
+    let (name, mut rest) = part.split_once('\n')?;
+    let mut dataset = DEMO;
+    if let Some((named, after)) = rest.strip_prefix("-- dataset: ").and_then(|rest| rest.split_once('\n')) {
+        (dataset, rest) = (named.trim(), after);
+    }
+    let sql = rest.trim().trim_end_matches(';').to_owned();
+    Some(Query { name: name.trim().to_owned(), dataset: dataset.to_owned(), sql })
+}
+
+/// What a query is for unless it says otherwise.
+pub(super) const DEMO: &str = "mimic-iv-demo";
+
+/// What the queries on notes are for.
+pub(super) const NOTES: &str = "mimic-iv-note";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_twenty_with_names_of_their_own() {
+        let queries = all();
+        assert_eq!(queries.len(), 20);
+        let mut names: Vec<&str> = queries.iter().map(|query| query.name.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), 20);
+        assert!(queries.iter().all(|query| query.sql.contains("SELECT") && !query.sql.contains(';')));
+        assert!(queries.iter().all(|query| query.dataset == DEMO || query.dataset == NOTES));
+    }
+}
