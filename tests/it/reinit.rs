@@ -18,17 +18,12 @@ const BOTH: &str = "SELECT (SELECT count(*) FROM mimiciv_hosp.patients) AS p, (S
 fn source(root: &Path, patients: u32) -> PathBuf {
     let folder = root.join(format!("source-{patients}/hosp"));
     fs::create_dir_all(&folder).unwrap();
-    let mut rows = String::from("subject_id,gender,anchor_age,anchor_year,anchor_year_group,dod\n");
-    let mut stays = String::from("subject_id,hadm_id,admittime,dischtime,deathtime,admission_type\n");
-    for id in 1..=patients {
-        rows.push_str(&format!("{id},F,71,2180,2011 - 2013,\n"));
-        for stay in 0..2 {
-            stays.push_str(&format!(
-                "{id},{},2180-01-01 08:00:00,2180-01-02 08:00:00,,URGENT\n",
-                id * 10 + stay
-            ));
-        }
-    }
+    let patient = |id: u32| format!("{id},F,71,2180,2011 - 2013,\n");
+    let stay = |id: u32| format!("{},{id},2180-01-01 08:00:00,2180-01-02 08:00:00,,URGENT\n", id / 10);
+    let rows: String = (1..=patients).map(patient).collect();
+    let stays: String = (1..=patients).flat_map(|id| [id * 10, id * 10 + 1]).map(stay).collect();
+    let rows = format!("subject_id,gender,anchor_age,anchor_year,anchor_year_group,dod\n{rows}");
+    let stays = format!("subject_id,hadm_id,admittime,dischtime,deathtime,admission_type\n{stays}");
     fs::write(folder.join("patients.csv"), rows).unwrap();
     fs::write(folder.join("admissions.csv"), stays).unwrap();
     folder.parent().unwrap().to_owned()

@@ -1,4 +1,4 @@
-//! What a database of somebody else may define, and what a query that uses it reads.
+//! Views, macros and generated columns as the engine writes them, without an engine.
 
 use super::*;
 use crate::sql::check_in;
