@@ -1,10 +1,9 @@
 //! The queries of `tests/sql/bench.sql`.
 
-/// A query, and the dataset it is for.
+/// A query of the demo's tables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Query {
     pub(super) name: String,
-    pub(super) dataset: String,
     pub(super) sql: String,
 }
 
@@ -19,19 +18,15 @@ fn parse(text: &str) -> Vec<Query> {
 }
 
 fn query(part: &str) -> Option<Query> {
-    let (name, mut rest) = part.split_once('\n')?;
-    let mut dataset = DEMO;
-    if let Some((named, after)) = rest.strip_prefix("-- dataset: ").and_then(|rest| rest.split_once('\n')) {
-        (dataset, rest) = (named.trim(), after);
-    }
+    let (name, rest) = part.split_once('\n')?;
     let sql = rest.trim().trim_end_matches(';').to_owned();
-    Some(Query { name: name.trim().to_owned(), dataset: dataset.to_owned(), sql })
+    Some(Query { name: name.trim().to_owned(), sql })
 }
 
-/// What a query is for unless it says otherwise.
+/// What the queries are for.
 pub(super) const DEMO: &str = "mimic-iv-demo";
 
-/// What the queries on notes are for.
+/// What the calls of the note tools are for.
 pub(super) const NOTES: &str = "mimic-iv-note";
 
 #[cfg(test)]
@@ -47,6 +42,5 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), 20);
         assert!(queries.iter().all(|query| query.sql.contains("SELECT") && !query.sql.contains(';')));
-        assert!(queries.iter().all(|query| query.dataset == DEMO || query.dataset == NOTES));
     }
 }

@@ -129,11 +129,11 @@ impl Run {
 
     /// Every query by both servers in turn: times, memory afterwards, results and tokens.
     pub(super) fn query(&self, workspace: &Workspace, report: &mut Report) -> Outcome {
-        let (queries, notes) = self.askable();
+        let notes = self.notes();
         let mut ours = Client::start(self.ours.server()?, &self.ours.log())?;
         let mut theirs = Client::start(self.peer.server()?, &self.peer.log())?;
         let mut measured = Vec::new();
-        for query in queries {
+        for query in queries::all() {
             if let Some(first) = first(&query, &mut ours, &mut theirs, report)? {
                 measured.push(first);
             }
@@ -164,26 +164,22 @@ impl Run {
         Ok(())
     }
 
-    /// The queries whose dataset both sides have; says which are left out.
-    fn askable(&self) -> (Vec<Query>, bool) {
-        let notes = match &self.source.notes {
-            None => Err(Failure::new("there are no note files", "put mimic-iv-demo-derived beside the demo")),
-            Some(src) => {
-                let both = [&self.ours, &self.peer].map(|side| side.init(NOTES, Some(src)));
-                both.into_iter().collect::<Outcome<Vec<Took>>>()
-            }
+    /// Sets the notes up on both sides, for the tools that read them; says why where that cannot be.
+    fn notes(&self) -> bool {
+        let Some(src) = &self.source.notes else {
+            say(
+                "SKIPPED: tools for notes: there are no note files; put mimic-iv-demo-derived beside the demo",
+            );
+            return false;
         };
-        let mut queries = queries::all();
-        if let Err(failure) = &notes {
-            queries.retain(|query| {
-                let askable = query.dataset != NOTES;
-                if !askable {
-                    say(format_args!("SKIPPED: query {:?}: {failure}; {}", query.name, failure.hint()));
-                }
-                askable
-            });
+        let both = [&self.ours, &self.peer].map(|side| side.init(NOTES, Some(src)));
+        match both.into_iter().collect::<Outcome<Vec<Took>>>() {
+            Ok(_) => true,
+            Err(failure) => {
+                say(format_args!("SKIPPED: tools for notes: {failure}; {}", failure.hint()));
+                false
+            }
         }
-        (queries, notes.is_ok())
     }
 
     fn columns(&self) -> [&str; 4] {
@@ -300,7 +296,7 @@ fn first(
 }
 
 fn ask(client: &mut Client, query: &Query) -> Outcome<(Duration, Value)> {
-    client.call("execute_query", &json!({ "sql_query": query.sql, "dataset": query.dataset }))
+    client.call("execute_query", &json!({ "sql_query": query.sql, "dataset": DEMO }))
 }
 
 fn first_line(text: &str) -> &str {
