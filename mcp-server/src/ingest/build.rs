@@ -295,7 +295,7 @@ fn open(staging: &Staging) -> Result<(Connection, Vec<Entry>), IngestError> {
     {
         return Ok((connection, finished));
     }
-    staging.clear()?;
+    staging.discard_database()?;
     Ok((connect(staging)?, Vec::new()))
 }
 

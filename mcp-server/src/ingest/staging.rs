@@ -53,6 +53,20 @@ impl Staging {
         create_private(&self.partial, false)
     }
 
+    /// Removes the unfinished database and its journal, and nothing else: a generated source lies beside them.
+    pub(super) fn discard_database(&self) -> Result<(), IngestError> {
+        for file in ["new.duckdb", "new.duckdb.wal", "journal"] {
+            let path = self.partial.join(file);
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(IngestError::write(&path, error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Leaves what is finished for the next run.
     pub(super) fn keep(&mut self) {
         self.keep = true;
