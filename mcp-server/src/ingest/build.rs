@@ -41,7 +41,7 @@ pub(super) fn build(
         tables: plan.sources.len(),
         bytes: plan.sources.iter().map(|source| source.bytes).sum(),
     });
-    let mut reports = kept(&jobs, finished);
+    let mut reports = kept(&jobs, &finished);
     let filled = fill(&connection, &staging, &jobs, &mut reports, on_progress);
     if filled.is_err() && reports.iter().any(Option::is_some) {
         staging.keep();
@@ -110,7 +110,7 @@ enum Told {
 }
 
 /// The reports of the tables that are in already.
-fn kept(jobs: &[Job<'_>], finished: Vec<Entry>) -> Vec<Option<TableReport>> {
+fn kept(jobs: &[Job<'_>], finished: &[Entry]) -> Vec<Option<TableReport>> {
     let of =
         |job: &Job<'_>| finished.iter().find(|entry| entry.is(&job.key)).map(|entry| entry.report.clone());
     jobs.iter().map(of).collect()
@@ -141,7 +141,8 @@ fn fill(
     let workers = (0..MOST_WORKERS.min(parallelism()).min(open.len()))
         .map(|number| Worker::new(connection, staging, number))
         .collect::<Result<Vec<_>, _>>()?;
-    let interrupts: Vec<_> = workers.iter().map(|worker| worker.connection.interrupt_handle()).collect();
+    let interrupts: Vec<Arc<InterruptHandle>> =
+        workers.iter().map(|worker| worker.connection.interrupt_handle()).collect();
     let shared = Shared { jobs, open: &open, next: AtomicUsize::new(0), stop: AtomicBool::new(false) };
     thread::scope(|scope| {
         let (tell, told) = mpsc::channel();
@@ -168,7 +169,9 @@ fn fill(
             if done.is_err() && outcome.is_ok() {
                 outcome = done;
                 shared.stop.store(true, Ordering::Relaxed);
-                interrupts.iter().for_each(|interrupt: &Arc<InterruptHandle>| interrupt.interrupt());
+                for interrupt in &interrupts {
+                    interrupt.interrupt();
+                }
             }
         }
         outcome

@@ -74,5 +74,10 @@ pub(super) fn key(source: &Source<'_>, statement: &str) -> String {
         source.format,
         concat!("m4 ", env!("CARGO_PKG_VERSION")),
     );
-    digest(&SHA256, said.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    digest(&SHA256, said.as_bytes())
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect::<Vec<_>>()
+        .concat()
 }

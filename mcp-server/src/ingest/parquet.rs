@@ -11,6 +11,7 @@ use super::report::{Reject, SHOWN};
 use super::source::Source;
 use super::sql::{self, identifier, list, literal};
 use super::table::Loaded;
+use crate::dataset::schema::Kind;
 
 /// The file's columns, from its footer.
 pub(super) fn columns(connection: &Connection, source: &Source<'_>) -> Result<Columns, IngestError> {
@@ -44,10 +45,10 @@ pub(super) fn load(
 fn insert(source: &Source<'_>, columns: &Columns) -> Result<String, IngestError> {
     let cast =
         list(columns.file.iter().map(|column| {
-            format!("{} AS {}", tried(&column.written, &column.kind), identifier(&column.name))
+            format!("{} AS {}", tried(&column.written, column.kind), identifier(&column.name))
         }));
     let good = columns.file.iter().map(|column| {
-        let (raw, tried) = (identifier(&column.written), tried(&column.written, &column.kind));
+        let (raw, tried) = (identifier(&column.written), tried(&column.written, column.kind));
         format!("({raw} IS NULL OR {tried} IS NOT NULL)")
     });
     Ok(format!(
@@ -66,7 +67,7 @@ fn shown(
     let file =
         sql::file(&source.path).map_err(|error| duckdb::Error::InvalidParameterName(error.to_string()))?;
     let bad = columns.file.iter().map(|column| {
-        let (raw, tried) = (identifier(&column.written), tried(&column.written, &column.kind));
+        let (raw, tried) = (identifier(&column.written), tried(&column.written, column.kind));
         format!(
             "(SELECT file_row_number + 1 AS place, {name} AS name, left({raw}::VARCHAR, 100) AS value, {kind} AS kind \
              FROM read_parquet({file}, file_row_number = true) WHERE {raw} IS NOT NULL AND {tried} IS NULL \
@@ -90,6 +91,6 @@ fn shown(
     rows.collect()
 }
 
-fn tried(column: &str, kind: &crate::dataset::schema::Kind) -> String {
+fn tried(column: &str, kind: Kind) -> String {
     format!("TRY_CAST({} AS {kind})", identifier(column))
 }

@@ -137,8 +137,8 @@ impl Scanner {
         }
         self.record_bytes += 1;
         self.state = match (self.state, byte) {
-            (State::Field, b'"') | (State::Closed, b'"') => State::Quoted,
-            (State::Field | State::Plain | State::Closed, b',') | (State::Field, b' ') => State::Field,
+            (State::Field | State::Closed, b'"') => State::Quoted,
+            (State::Field, b',' | b' ') | (State::Plain | State::Closed, b',') => State::Field,
             (State::Field | State::Plain, _) => State::Plain,
             (State::Quoted, b'"') | (State::Closed, b' ') => State::Closed,
             (State::Quoted, _) => {
@@ -254,7 +254,9 @@ mod tests {
             rows in proptest::collection::vec(proptest::collection::vec("[a,\"\n\r é]{0,6}", 2), 1..12)
         ) {
             let mut writer = csv::WriterBuilder::new().quote_style(csv::QuoteStyle::Always).from_writer(Vec::new());
-            rows.iter().for_each(|row| writer.write_record(row).unwrap());
+            for row in &rows {
+                writer.write_record(row).unwrap();
+            }
             let text = writer.into_inner().unwrap();
             let counts = scan(&text, 2, 5).unwrap();
             prop_assert_eq!((counts.records, counts.malformed), (rows.len() as u64, 0));

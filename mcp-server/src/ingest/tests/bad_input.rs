@@ -30,7 +30,7 @@ fn load_both(bytes: &[u8]) -> Result<TableReport, String> {
     let (plain, packed) = (of(&plain), of(&packed));
     match (&plain, &packed) {
         (Ok(a), Ok(b)) => {
-            assert_eq!((a.rows, a.rejected, a.rejects.len()), (b.rows, b.rejected, b.rejects.len()))
+            assert_eq!((a.rows, a.rejected, a.rejects.len()), (b.rows, b.rejected, b.rejects.len()));
         }
         (Err(_), Err(_)) => {}
         _ => panic!("{plain:?} {packed:?}"),
@@ -44,7 +44,7 @@ fn located(table: &TableReport) -> Vec<(u64, &str)> {
 
 fn with_rows(rows: &str) -> Vec<u8> {
     // Enough good rows that a few bad ones do not make the file unreadable.
-    let good: String = (1..=9).map(|n| format!("{n},l,f,c\n")).collect();
+    let good = (1..=9).map(|n| format!("{n},l,f,c\n")).collect::<Vec<_>>().concat();
     format!("{LABELS}{good}{rows}").into_bytes()
 }
 
@@ -205,7 +205,7 @@ fn one_bad_file_among_several_ends_the_load_and_the_old_database_stays() {
     let case = Case::new(&[("hosp/patients.csv", PATIENTS)]);
     case.load().unwrap();
     let before = fs::read(case.database()).unwrap();
-    let rows: String = (0..50_000).map(|n| format!("{n}\n")).collect();
+    let rows = (0..50_000).map(|n| format!("{n}\n")).collect::<Vec<_>>().concat();
     case.write("icu/caregiver.csv", format!("caregiver_id\n{rows}").as_bytes());
     case.write("hosp/provider.csv", format!("provider_id\n{rows}").as_bytes());
     case.write("hosp/d_labitems.csv", &with_rows("10,\"open,f,c\n11,l,f,c\n"));
