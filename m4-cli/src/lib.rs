@@ -28,16 +28,16 @@ use crate::output::{Asked, Printer, color};
 pub fn run() -> ExitCode {
     let env = Environment::from_process();
     let arguments: Vec<_> = std::env::args_os().collect();
-    main_with(&env, arguments).into()
+    main_with(&env, &arguments).into()
 }
 
-fn main_with(env: &Environment, arguments: Vec<std::ffi::OsString>) -> Exit {
+fn main_with(env: &Environment, arguments: &[std::ffi::OsString]) -> Exit {
     let command = Cli::command().color(color::for_clap(env));
-    let parsed = command.clone().try_get_matches_from(&arguments);
+    let parsed = command.clone().try_get_matches_from(arguments);
     let parsed = parsed.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, Asked::of(&matches))));
     let (cli, asked) = match parsed {
         Ok(parsed) => parsed,
-        Err(error) => return output::usage(&error, &Asked::guessed(&command, &arguments)),
+        Err(error) => return output::usage(&error, &Asked::guessed(&command, arguments)),
     };
     let printer = Printer::for_terminal(env, &cli.global, &asked);
     printer.finish(&commands::run(&cli.command, env, &printer))
@@ -52,8 +52,8 @@ mod tests {
     use crate::exit_code::{MENDABLE, SUCCESS, USAGE};
 
     fn exit(line: &[&str], env: &[(&str, &str)]) -> Exit {
-        let arguments = std::iter::once("m4").chain(line.iter().copied()).map(Into::into).collect();
-        main_with(&Environment::from_pairs(env.iter().copied()), arguments)
+        let arguments: Vec<_> = std::iter::once("m4").chain(line.iter().copied()).map(Into::into).collect();
+        main_with(&Environment::from_pairs(env.iter().copied()), &arguments)
     }
 
     #[test]

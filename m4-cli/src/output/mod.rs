@@ -129,15 +129,15 @@ impl Printer {
                 fields.insert("error".into(), json(error)?);
             }
             fields.insert("result".into(), json(&envelope)?);
-            return self.event(event, fields);
+            return self.event(event, &fields);
         }
         self.data(envelope.to_text().map_err(|error| Failure::output(error.into()))?)
     }
 
     /// An event, to stdout, where events were asked for.
-    pub fn event(&self, event: Event, fields: Map<String, Value>) -> Outcome {
+    pub fn event(&self, event: Event, fields: &Map<String, Value>) -> Outcome {
         let Some(events) = &self.events else { return Ok(()) };
-        let line = events.lock().unwrap_or_else(PoisonError::into_inner).line(event, &fields);
+        let line = events.lock().unwrap_or_else(PoisonError::into_inner).line(event, fields);
         self.data(line.map_err(|error| Failure::output(error.into()))?)
     }
 
@@ -356,7 +356,7 @@ mod tests {
     fn where_events_are_asked_for_stdout_holds_nothing_else_and_the_last_has_the_envelope() {
         let (out, err) = (Kept::default(), Kept::default());
         let printer = Printer::to(out.clone(), err.clone(), false).in_events("init");
-        printer.event(Event::OperationStarted, Map::new()).unwrap();
+        printer.event(Event::OperationStarted, &Map::new()).unwrap();
         printer.warning("careful");
         printer.answer(&7, |printer| printer.data("never printed")).unwrap();
         assert_eq!(printer.finish(&Ok(())), Exit::Success);

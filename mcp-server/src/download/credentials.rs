@@ -234,7 +234,7 @@ mod tests {
             let said = format!("{error} {error:?} {:?}", error.hint());
             assert!(!said.contains("s3cret"), "{said}");
         }
-        assert!(Credentials::parse(&[b'x'; LARGEST + 1]).is_err());
+        assert!(Credentials::parse(&vec![b'x'; LARGEST + 1]).is_err());
         assert!(Credentials::parse(&[0xff, b':', b'x']).is_err());
     }
 

@@ -30,7 +30,7 @@ impl Text {
         self.words.windows(atom.words.len()).filter_map(move |window| {
             let all = atom.words.iter().zip(window).all(|(wanted, (word, _))| fits(wanted, word));
             let (first, last) = (window.first()?, window.last()?);
-            all.then(|| first.1.start..last.1.end)
+            all.then_some(first.1.start..last.1.end)
         })
     }
 }

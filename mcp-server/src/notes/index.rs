@@ -4,7 +4,7 @@ use duckdb::{Connection, params};
 
 use super::postings::{BLOCK, Posting, Postings, Reader};
 use super::query::Atom;
-use super::{FORMAT, Kind};
+use super::{FORMAT, Kind, rank};
 
 /// The index of one kind of note.
 pub(super) struct Index<'c> {
@@ -47,7 +47,7 @@ impl<'c> Index<'c> {
             let bytes: Vec<u8> = row.get(0)?;
             index.lengths.extend(bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])));
         }
-        index.average = (words as f32 / notes.max(1) as f32).max(1.0);
+        index.average = rank::average(words, notes);
         Ok(Some(index))
     }
 
@@ -125,13 +125,14 @@ impl<'c> Index<'c> {
         Ok(found)
     }
 
-    fn blocks(&self, word: &str) -> Result<Vec<(Vec<u8>, Vec<u8>)>, duckdb::Error> {
+    /// The blocks of a word: each its postings and its positions.
+    fn blocks(&self, word: &str) -> Result<Vec<[Vec<u8>; 2]>, duckdb::Error> {
         let sql = format!(
             "SELECT postings, positions FROM m4_notes.{} WHERE word = ? ORDER BY block",
             self.table()
         );
         let mut statement = self.connection.prepare(&sql)?;
-        let blocks = statement.query_map([word], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let blocks = statement.query_map([word], |row| Ok([row.get(0)?, row.get(1)?]))?;
         blocks.collect()
     }
 
@@ -157,7 +158,7 @@ fn after(word: &str) -> String {
 
 /// Goes through the notes of one word.
 struct Cursor<'a> {
-    blocks: std::slice::Iter<'a, (Vec<u8>, Vec<u8>)>,
+    blocks: std::slice::Iter<'a, [Vec<u8>; 2]>,
     postings: Postings<'a>,
     positions: Reader<'a>,
     current: Option<Posting>,
@@ -166,7 +167,7 @@ struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    fn new(blocks: &'a [(Vec<u8>, Vec<u8>)]) -> Self {
+    fn new(blocks: &'a [[Vec<u8>; 2]]) -> Self {
         let mut cursor = Self {
             blocks: blocks.iter(),
             postings: Postings::new(&[]),
@@ -185,7 +186,7 @@ impl<'a> Cursor<'a> {
             if self.current.is_some() {
                 return;
             }
-            let Some((postings, positions)) = self.blocks.next() else { return };
+            let Some([postings, positions]) = self.blocks.next() else { return };
             (self.postings, self.positions, self.unread) =
                 (Postings::new(postings), Reader::new(positions), 0);
         }

@@ -19,10 +19,12 @@ pub(super) struct Posting {
 /// Appends a number.
 pub(super) fn put(bytes: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
-        bytes.push((number & 0x7f) as u8 | 0x80);
+        let [low, ..] = number.to_le_bytes();
+        bytes.push(low | 0x80);
         number >>= 7;
     }
-    bytes.push(number as u8);
+    let [last, ..] = number.to_le_bytes();
+    bytes.push(last);
 }
 
 /// Appends a note to postings, `distance` rows after the one before it.
@@ -137,7 +139,9 @@ mod tests {
         #[test]
         fn any_number_comes_back_and_can_be_passed_over(numbers in prop::collection::vec(any::<u64>(), 1..50)) {
             let mut bytes = Vec::new();
-            numbers.iter().for_each(|&number| put(&mut bytes, number));
+            for &number in &numbers {
+                put(&mut bytes, number);
+            }
             for (index, &number) in numbers.iter().enumerate() {
                 let mut reader = Reader::new(&bytes);
                 reader.skip(u32::try_from(index).unwrap());

@@ -15,12 +15,18 @@ pub(super) struct Ranked {
     pub(super) counts: Vec<u64>,
 }
 
+/// The average length of notes, at least one word, so that one may divide by it.
+#[expect(clippy::cast_precision_loss, reason = "seven digits are more than a ranking needs")]
+pub(super) fn average(words: u64, notes: u64) -> f32 {
+    (words as f32 / notes.max(1) as f32).max(1.0)
+}
+
 /// Scores notes, clause by clause.
 pub(super) struct Scores<'a> {
     lengths: &'a [u16],
     average: f32,
     notes: u64,
-    scores: Vec<f32>,
+    points: Vec<f32>,
     /// Clauses that a note has.
     clauses: Vec<u8>,
     counts: Vec<u64>,
@@ -33,13 +39,14 @@ impl<'a> Scores<'a> {
             lengths,
             average,
             notes,
-            scores: vec![0.0; lengths.len()],
+            points: vec![0.0; lengths.len()],
             clauses: vec![0; lengths.len()],
             counts: Vec::new(),
         }
     }
 
     /// Adds what the notes that have the next clause are worth for it.
+    #[expect(clippy::cast_precision_loss, reason = "seven digits are more than a ranking needs")]
     pub(super) fn add(&mut self, postings: &[Posting]) {
         self.counts.push(postings.len() as u64);
         let having = postings.len() as f32;
@@ -50,7 +57,7 @@ impl<'a> Scores<'a> {
             let Some(&length) = self.lengths.get(note) else { continue };
             let count = posting.count as f32;
             let norm = SATURATION * (1.0 - LENGTH + LENGTH * f32::from(length) / self.average);
-            self.scores[note] += rarity * count * (SATURATION + 1.0) / (count + norm);
+            self.points[note] += rarity * count * (SATURATION + 1.0) / (count + norm);
             self.clauses[note] += 1;
         }
     }
@@ -70,7 +77,7 @@ impl<'a> Scores<'a> {
             Match::All => u8::try_from(query.wanted.len()).unwrap_or(u8::MAX),
             Match::Any => 1,
         };
-        let fitting = (0_u32..).zip(self.clauses.iter().zip(&self.scores));
+        let fitting = (0_u32..).zip(self.clauses.iter().zip(&self.points));
         let mut best: Vec<(u32, f32)> = fitting
             .filter(|(_, (clauses, _))| **clauses >= least)
             .map(|(note, (_, score))| (note, *score))

@@ -11,7 +11,7 @@ use super::Kind;
 use super::found_in::Text;
 use super::postings::Posting;
 use super::query::{Atom, Clause, Query};
-use super::rank::{Ranked, Scores};
+use super::rank::{self, Ranked, Scores};
 use super::search::{Match, SearchError};
 
 /// Ranks the notes that fit.
@@ -52,7 +52,7 @@ pub(super) fn rank(
         }
     }
     let words: u64 = read.lengths.iter().map(|&length| u64::from(length)).sum();
-    let average = (words as f32 / read.lengths.len().max(1) as f32).max(1.0);
+    let average = rank::average(words, read.lengths.len() as u64);
     let mut scores = Scores::new(&read.lengths, average, notes);
     read.clauses.iter().for_each(|postings| scores.add(postings));
     scores.exclude(&excluded);

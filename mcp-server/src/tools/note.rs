@@ -17,7 +17,7 @@ pub(super) const NAME: &str = "get_note";
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NoteArgs {
-    /// The note, as search_notes and list_patient_notes name it: `10000032-DS-2`.
+    /// The note, as `search_notes` and `list_patient_notes` name it: `10000032-DS-2`.
     pub note_id: String,
     /// Most characters to return; the whole note when left out.
     #[serde(default)]

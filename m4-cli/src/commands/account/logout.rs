@@ -47,7 +47,9 @@ pub(in crate::commands) fn run(args: &LogoutArgs, env: &Environment, printer: &P
             revoked: problems.is_empty(),
         });
         if printer.answers_in_json() {
-            problems.iter().for_each(|problem| printer.warning(format_args!("{name}: {problem}")));
+            for problem in &problems {
+                printer.warning(format_args!("{name}: {problem}"));
+            }
         }
     }
     report.not_understood = forgotten.not_understood;

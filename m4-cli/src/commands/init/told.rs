@@ -176,7 +176,7 @@ impl<'a> Told<'a> {
         let mut all = Map::from_iter([("dataset".to_owned(), Value::from(self.dataset.as_str()))]);
         all.extend(object(fields));
         // A reader that left misses the rest, the last event included, whose printing says so.
-        let _ = self.printer.event(event, all);
+        let _ = self.printer.event(event, &all);
     }
 }
 

@@ -9,7 +9,7 @@ use crate::tools::arguments::bounded;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CohortArgs {
-    /// Least age: MIMIC's anchor_age, which is the age in the patient's anchor_year and not at each admission.
+    /// Least age: MIMIC's `anchor_age`, which is the age in the patient's `anchor_year` and not at each admission.
     #[serde(default)]
     #[schemars(range(min = 0, max = 130))]
     pub age_min: Option<i64>,

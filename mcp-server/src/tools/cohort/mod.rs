@@ -25,7 +25,7 @@ pub(super) struct CohortOutput {
     patient_count: i64,
     /// Admissions that meet them.
     admission_count: i64,
-    /// ICU stays of these admissions; only where has_icu_stay is true.
+    /// ICU stays of these admissions; only where `has_icu_stay` is true.
     #[serde(skip_serializing_if = "Option::is_none")]
     icu_stay_count: Option<i64>,
     demographics: Demographics,
@@ -43,7 +43,7 @@ pub(super) struct CohortOutput {
 /// Patients by group.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Demographics {
-    /// By anchor_age, in tens; MIMIC gives everybody over 89 the age 91.
+    /// By `anchor_age`, in tens; MIMIC gives everybody over 89 the age 91.
     age: BTreeMap<String, i64>,
     gender: BTreeMap<String, i64>,
 }

@@ -1,5 +1,13 @@
 //! Notes like discharge summaries in length and in how often words occur, the same in every run. Nothing in them means anything.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "numbers of words are small, and shares are between 0 and 1"
+)]
+
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
@@ -25,17 +33,17 @@ pub(super) fn write(path: &Path, notes: u32) -> io::Result<u64> {
 fn note(line: &mut String, words: &Words, random: &mut Random, number: u32) {
     let subject = 10_000_000 + number / 3;
     let length = 8_000 + random.below(2_000);
-    line.push_str(&format!(
+    // Writing to a string cannot fail.
+    let _ = write!(
+        line,
         "{subject}-DS-{number},{subject},{},DS,{},2150-01-01 00:00:00,2150-01-02 10:00:00,\"",
         20_000_000 + number,
         number % 3
-    ));
+    );
     let start = line.len();
-    line.push_str(&format!(
-        "Unit No: {number:07}\n\nHistory of Present Illness:\nThe patient was admitted. "
-    ));
+    let _ = write!(line, "Unit No: {number:07}\n\nHistory of Present Illness:\nThe patient was admitted. ");
     for (every, planted) in PLANTED {
-        if number % every == 0 {
+        if number.is_multiple_of(every) {
             line.push_str(planted);
             line.push_str(". ");
         }
@@ -111,7 +119,7 @@ impl Random {
 
     fn below(&mut self, bound: u32) -> u32 {
         self.next();
-        (u64::from(self.peek()) * u64::from(bound) >> 32) as u32
+        ((u64::from(self.peek()) * u64::from(bound)) >> 32) as u32
     }
 }
 

@@ -108,12 +108,10 @@ impl Place {
         let share = 100.0 * building.as_secs_f64() / took.as_secs_f64();
         print(format_args!("| of it the index | {:.1} s, {share:.0} % |", building.as_secs_f64()));
         print(format_args!("| peak memory of set-up | {} MiB |", peak >> 20));
-        print(format_args!(
-            "| size of the index | {} MB, {:.2} bytes per word |",
-            size / 1_000_000,
-            size as f64 / words as f64
-        ));
-        let whole = database.map(|data| data.len()).unwrap_or(0);
+        #[expect(clippy::cast_precision_loss, reason = "two digits of it are shown")]
+        let per_word = size as f64 / words as f64;
+        print(format_args!("| size of the index | {} MB, {per_word:.2} bytes per word |", size / 1_000_000));
+        let whole = database.map_or(0, |data| data.len());
         print(format_args!("| size of the database | {} MB |\n", whole / 1_000_000));
         Ok(())
     }
