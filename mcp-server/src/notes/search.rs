@@ -1,6 +1,6 @@
 //! Finds notes, ranks them and shows where they match.
 
-use duckdb::{Connection, params_from_iter};
+use duckdb::Connection;
 
 use super::index::Index;
 use super::query::Query;
@@ -125,7 +125,7 @@ pub(crate) fn search(
             parts: names.zip(ranked.counts).collect(),
             hits: Vec::new(),
         };
-        for hit in hits(connection, source.kind, &ranked.best, search)? {
+        for hit in hits(connection, source.kind, &ranked.best, search, stopped)? {
             let weight = hit.snippet.len() + OTHER_BYTES;
             if weight > left && !section.hits.is_empty() {
                 cut = true;
@@ -198,33 +198,34 @@ fn hits(
     kind: Kind,
     best: &[(u32, f32)],
     search: &Search,
+    stopped: &dyn Fn() -> bool,
 ) -> Result<Vec<Hit>, SearchError> {
-    if best.is_empty() {
-        return Ok(Vec::new());
-    }
-    let marks = vec!["?"; best.len()].join(", ");
+    // One row at a time: for a list of rows the engine reads the whole table.
     let mut statement = connection.prepare(&format!(
-        "SELECT rowid, note_id::VARCHAR, subject_id::BIGINT, hadm_id::BIGINT, charttime::VARCHAR, text FROM {} \
-         WHERE rowid IN ({marks})",
+        "SELECT note_id::VARCHAR, subject_id::BIGINT, hadm_id::BIGINT, charttime::VARCHAR, text FROM {} \
+         WHERE rowid = ?",
         kind.table()
     ))?;
-    let mut rows = statement.query(params_from_iter(best.iter().map(|(row, _)| i64::from(*row))))?;
-    let mut hits: Vec<Option<Hit>> = vec![None; best.len()];
-    while let Some(row) = rows.next()? {
-        let number: i64 = row.get(0)?;
-        let Some(place) = best.iter().position(|(row, _)| i64::from(*row) == number) else { continue };
-        let text = row.get::<_, Option<String>>(5)?.unwrap_or_default();
-        hits[place] = Some(Hit {
-            note_id: row.get(1)?,
-            subject_id: row.get(2)?,
-            hadm_id: row.get(3)?,
-            charttime: row.get(4)?,
-            score: best[place].1,
-            snippet: snippet::of(&text, &search.query, search.snippet_length),
-            length: text.chars().count(),
-        });
+    let mut hits = Vec::with_capacity(best.len());
+    for &(row, score) in best {
+        if stopped() {
+            return Err(SearchError::Stopped);
+        }
+        let hit = statement.query_row([i64::from(row)], |row| {
+            let text = row.get::<_, Option<String>>(4)?.unwrap_or_default();
+            Ok(Hit {
+                note_id: row.get(0)?,
+                subject_id: row.get(1)?,
+                hadm_id: row.get(2)?,
+                charttime: row.get(3)?,
+                score,
+                snippet: snippet::of(&text, &search.query, search.snippet_length),
+                length: text.chars().count(),
+            })
+        })?;
+        hits.push(hit);
     }
-    Ok(hits.into_iter().flatten().collect())
+    Ok(hits)
 }
 
 /// What a hit weighs beside its snippet.
