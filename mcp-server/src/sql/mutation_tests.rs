@@ -175,10 +175,11 @@ proptest! {
         let calls = calls(&sql, &tokens);
         let span = tokens[calls[place % calls.len()]].span.clone();
         let put = format!("{}{name}{}", &sql[..span.start], &sql[span.end..]);
-        prop_assert!(check(&put).is_err(), "{put}");
+        // GLOB is an operator besides, and one after `*`.
+        let is_operator = name == "glob" && sql[..span.start].trim_end().ends_with('*');
+        prop_assert!(is_operator || check(&put).is_err(), "{put}");
         // Whatever else is changed: where it is let through, the call is no call any more.
         let more = changed(&put, &changes);
-        // GLOB is an operator besides.
         if name != "glob" && check_in(&more, &Stored::default()).is_ok() {
             let tokens = lexer::tokens(&more).unwrap();
             let name = name.trim_matches('"').to_ascii_lowercase();
