@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use ::duckdb::{Connection, InterruptHandle};
@@ -62,16 +63,18 @@ impl Drop for StopOnDrop {
         }
         self.stop.stop();
         let stop = self.stop.clone();
-        // The engine forgets an interrupt that comes just before a statement starts, so it is repeated until heard.
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move {
-                for _ in 0..MAX_REPEATS {
-                    tokio::time::sleep(REPEAT_EVERY).await;
-                    if !stop.interrupt() {
-                        break;
-                    }
+        // The engine forgets an interrupt that comes just before a statement starts, so it is repeated until heard. By a
+        // thread, because the runtime may be ending: it would wait for the query, and nobody would stop that any more.
+        let repeat = move || {
+            for _ in 0..MAX_REPEATS {
+                thread::sleep(REPEAT_EVERY);
+                if !stop.interrupt() {
+                    break;
                 }
-            });
+            }
+        };
+        if let Err(error) = thread::Builder::new().name("m4-stop".to_owned()).spawn(repeat) {
+            tracing::warn!(%error, "a query that nobody waits for was interrupted once only");
         }
     }
 }
