@@ -66,17 +66,17 @@ impl<'de> Visitor<'de> for ClaimsVisitor {
         let (mut claims, mut seen) = (Claims::default(), Seen::default());
         while let Some(name) = map.next_key()? {
             match name {
-                Name::Iss => claims.iss = seen.once("iss", &mut map)?,
-                Name::Sub => claims.sub = seen.once("sub", &mut map)?,
-                Name::Aud => claims.aud = seen.once("aud", &mut map)?,
-                Name::Exp => claims.exp = seen.once("exp", &mut map)?,
-                Name::Nbf => claims.nbf = seen.once("nbf", &mut map)?,
-                Name::Iat => claims.iat = seen.once("iat", &mut map)?,
-                Name::Scope => claims.scope = seen.once("scope", &mut map)?,
-                Name::Scp => claims.scp = seen.once("scp", &mut map)?,
-                Name::ClientId => claims.client_id = seen.once("client_id", &mut map)?,
-                Name::Azp => claims.azp = seen.once("azp", &mut map)?,
-                Name::Email => claims.email = seen.once("email", &mut map)?,
+                Name::Iss => claims.iss = seen.once(0, "iss", &mut map)?,
+                Name::Sub => claims.sub = seen.once(1, "sub", &mut map)?,
+                Name::Aud => claims.aud = seen.once(2, "aud", &mut map)?,
+                Name::Exp => claims.exp = seen.once(3, "exp", &mut map)?,
+                Name::Nbf => claims.nbf = seen.once(4, "nbf", &mut map)?,
+                Name::Iat => claims.iat = seen.once(5, "iat", &mut map)?,
+                Name::Scope => claims.scope = seen.once(6, "scope", &mut map)?,
+                Name::Scp => claims.scp = seen.once(7, "scp", &mut map)?,
+                Name::ClientId => claims.client_id = seen.once(8, "client_id", &mut map)?,
+                Name::Azp => claims.azp = seen.once(9, "azp", &mut map)?,
+                Name::Email => claims.email = seen.once(10, "email", &mut map)?,
                 // RFC 7519 §4 lets a reader take the last of several.
                 Name::Other(name) => {
                     claims.other.insert(name, map.next_value()?);
@@ -87,20 +87,22 @@ impl<'de> Visitor<'de> for ClaimsVisitor {
     }
 }
 
-/// The names met so far, of which a token may have each once (RFC 7519 §4).
+/// Which names were met so far, a bit for each: a token may have each once (RFC 7519 §4).
 #[derive(Default)]
-struct Seen(Vec<&'static str>);
+struct Seen(u16);
 
 impl Seen {
     fn once<'de, A: MapAccess<'de>, T: Deserialize<'de>>(
         &mut self,
+        bit: u8,
         name: &'static str,
         map: &mut A,
     ) -> Result<T, A::Error> {
-        if self.0.contains(&name) {
+        let bit = 1 << bit;
+        if self.0 & bit != 0 {
             return Err(de::Error::duplicate_field(name));
         }
-        self.0.push(name);
+        self.0 |= bit;
         map.next_value()
     }
 }
@@ -110,9 +112,9 @@ impl Claims {
     pub(crate) fn scopes(&self, more: &[String]) -> ScopeSet {
         let mut scopes = ScopeSet::default();
         let more = more.iter().flat_map(|name| self.texts(name).into_owned());
-        for text in self.scope.0.iter().chain(&self.scp.0).cloned().chain(more) {
-            text.split_ascii_whitespace().for_each(|scope| scopes.insert(scope));
-        }
+        let mut add = |text: &str| text.split_ascii_whitespace().for_each(|scope| scopes.insert(scope));
+        self.scope.0.iter().chain(&self.scp.0).for_each(|text| add(text));
+        more.for_each(|text| add(&text));
         scopes
     }
 
