@@ -138,7 +138,8 @@ fn fill(
     let path = staging.journal();
     let journal = Journal::open(&path).map_err(|error| IngestError::write(&path, error));
     let (mut journal, _) = journal?;
-    let workers = (0..MOST_WORKERS.min(parallelism()).min(open.len()))
+    // They outlive the scope: the engine's library must not be asked to interrupt a connection that is being closed.
+    let mut workers = (0..MOST_WORKERS.min(parallelism()).min(open.len()))
         .map(|number| Worker::new(connection, staging, number))
         .collect::<Result<Vec<_>, _>>()?;
     let interrupts: Vec<Arc<InterruptHandle>> =
@@ -146,7 +147,7 @@ fn fill(
     let shared = Shared { jobs, open: &open, next: AtomicUsize::new(0), stop: AtomicBool::new(false) };
     thread::scope(|scope| {
         let (tell, told) = mpsc::channel();
-        for worker in workers {
+        for worker in &mut workers {
             let (tell, shared) = (tell.clone(), &shared);
             scope.spawn(move || worker.run(shared, &tell));
         }
@@ -229,7 +230,7 @@ impl Worker {
 
     /// Loads tables until there are no more, or one fails. That nobody listens cannot be: the listener outlives the
     /// workers.
-    fn run(mut self, shared: &Shared<'_>, tell: &Sender<Told>) {
+    fn run(&mut self, shared: &Shared<'_>, tell: &Sender<Told>) {
         while let Some(first) = shared.next() {
             match self.batch(first, shared, tell) {
                 Ok(committed) => {

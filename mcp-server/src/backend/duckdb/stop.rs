@@ -38,11 +38,12 @@ impl Stop {
     }
 
     fn interrupt(&self) -> bool {
-        let handle = self.running().clone();
-        if let Some(handle) = &handle {
+        // Under the lock, so that the connection is not closed meanwhile: the library would interrupt freed memory.
+        let running = self.running();
+        if let Some(handle) = running.as_ref() {
             handle.interrupt();
         }
-        handle.is_some()
+        running.is_some()
     }
 
     fn running(&self) -> std::sync::MutexGuard<'_, Option<Arc<InterruptHandle>>> {
