@@ -5,11 +5,11 @@
 //!   [`Report`] and counted in the database's `m4_meta` schema. The load goes on: one damaged line in 300 million
 //!   must not cost hours, and whoever reads the warning can mend the file and run again. Where more rows fail than
 //!   load, the file is not what it claims to be and the load fails. It fails too where DuckDB's rows and rejects are
-//!   fewer than the records of the file ([`scan`]).
+//!   fewer than the records of the file (`scan.rs`).
 //! - The database appears whole or not at all: it is built beside its place, synced, and renamed into it. A killed
-//!   run leaves the old database; the next run keeps the tables that were finished ([`journal`]).
+//!   run leaves the old database; the next run keeps the tables that were finished (`journal.rs`).
 //! - Memory is bounded, whatever the size of the files: [`MEMORY_LIMIT`] for DuckDB, and some blocks of text.
-//! - A file is read and decompressed once ([`feed`]). Several tables load at a time.
+//! - A file is read and decompressed once (`feed.rs`). Several tables load at a time.
 //!
 //! A fraction in a column of integers is rounded, as DuckDB's casts do; MIMIC has none.
 //!

@@ -1,7 +1,7 @@
 //! Clinical notes: a full-text index made when a dataset is set up, and the search that reads it.
 //!
 //! The index lies in the database itself, in schema [`INDEX_SCHEMA`], which lists of tables leave out. Per note table it has, for
-//! every word, which notes have it, how often and where ([`postings`]), and how long each note is. Ranking is BM25. A database
+//! every word, which notes have it, how often and where (`postings.rs`), and how long each note is. Ranking is BM25. A database
 //! without an index is searched all the same, by reading every note.
 //!
 //! `DuckDB`'s own full-text extension is not in `libduckdb`, and a locked database loads none; see decision 16.
