@@ -20,6 +20,7 @@ pub mod ingest;
 pub mod logging;
 pub mod notes;
 mod private_file;
+mod removal;
 pub mod secure;
 pub mod sql;
 pub mod tools;

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
+use crate::removal::gone;
+
 /// The file's first `limit` bytes and one more, so that a file beyond it can be told. A file that others can read or change
 /// is refused.
 pub(crate) fn read(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>, ReadError> {
@@ -101,10 +103,8 @@ impl Locked {
     fn partial(&self, folder: &Path) -> io::Result<NamedTempFile> {
         let mut name = self.target.file_name().unwrap_or_default().to_owned();
         name.push(".partial");
-        match fs::remove_file(folder.join(&name)) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-            _ => tempfile::Builder::new().prefix(&name).rand_bytes(0).tempfile_in(folder),
-        }
+        gone(fs::remove_file(folder.join(&name)))?;
+        tempfile::Builder::new().prefix(&name).rand_bytes(0).tempfile_in(folder)
     }
 }
 

@@ -1,12 +1,9 @@
 //! `query_cohort`, against SQL written out.
 
-use std::fs;
-
-use m4_tests::cli::m4;
 use m4_tests::server::RawServer;
 use serde_json::{Value, json};
 
-use crate::setup::{Reply, call, empty, sql, start, with_sample};
+use crate::setup::{Reply, call, sql, start, with_patients_alone, with_sample};
 
 fn cohort(server: &mut RawServer, criteria: Value) -> Reply {
     call(server, "query_cohort", criteria)
@@ -108,14 +105,7 @@ fn criteria_that_make_no_sense_are_refused_with_what_would() {
 
 #[test]
 fn a_dataset_without_the_tables_says_which_are_missing() {
-    let sandbox = empty();
-    let source = sandbox.root().join("source/hosp");
-    fs::create_dir_all(&source).unwrap();
-    let header = "subject_id,gender,anchor_age,anchor_year,anchor_year_group,dod\n1,F,50,2150,x,\n";
-    fs::write(source.join("patients.csv"), header).unwrap();
-    let output =
-        m4(&sandbox, ["init", "mimic-iv-demo", "--src", source.parent().unwrap().to_str().unwrap()]).unwrap();
-    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    let sandbox = with_patients_alone();
     let mut server = start(&sandbox);
     let reply = cohort(&mut server, json!({ "icd_codes": ["I10"] }));
     assert_eq!(

@@ -5,13 +5,12 @@ use std::path::PathBuf;
 
 use m4_tests::cli::m4;
 use m4_tests::issuer::TokenSpec;
-use m4_tests::sandbox::Sandbox;
 use m4_tests::server::RawServer;
 use serde_json::{Value, json};
 
 use crate::setup::{
     FIRST_NOTE, FIRST_PATIENT, Guarded, Reply, call, empty, install, issuer, sample_database, skip, sql,
-    start, with_sample,
+    start, with_patients_alone, with_sample,
 };
 
 fn search(server: &mut RawServer, query: &str) -> Reply {
@@ -278,24 +277,9 @@ fn the_index_is_in_no_list_of_tables() {
     assert!(table.refusal().contains("does not exist"), "{}", table.text);
 }
 
-/// A database of notes without an index, as versions before this made them.
-fn without_index() -> Sandbox {
-    let sandbox = empty();
-    let databases = sandbox.data_dir().join("databases");
-    fs::create_dir_all(&databases).unwrap();
-    let source = sandbox.root().join("source/hosp");
-    fs::create_dir_all(&source).unwrap();
-    let header = "subject_id,gender,anchor_age,anchor_year,anchor_year_group,dod\n1,F,50,2150,x,\n";
-    fs::write(source.join("patients.csv"), header).unwrap();
-    let output =
-        m4(&sandbox, ["init", "mimic-iv-demo", "--src", source.parent().unwrap().to_str().unwrap()]).unwrap();
-    assert_eq!(output.code, Some(0), "{}", output.stderr);
-    sandbox
-}
-
 #[test]
 fn a_dataset_without_notes_says_which_have_some() {
-    let sandbox = without_index();
+    let sandbox = with_patients_alone();
     let mut server = start(&sandbox);
     for (tool, arguments) in [
         ("search_notes", json!({ "query": "a" })),

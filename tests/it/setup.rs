@@ -49,6 +49,19 @@ pub(crate) fn empty() -> Sandbox {
     Sandbox::new().unwrap()
 }
 
+/// A sandbox where the demo was made from a table of one patient, and nothing else.
+pub(crate) fn with_patients_alone() -> Sandbox {
+    let sandbox = empty();
+    let source = sandbox.root().join("source/hosp");
+    fs::create_dir_all(&source).unwrap();
+    let table = "subject_id,gender,anchor_age,anchor_year,anchor_year_group,dod\n1,F,50,2150,x,\n";
+    fs::write(source.join("patients.csv"), table).unwrap();
+    let output =
+        m4(&sandbox, ["init", "mimic-iv-demo", "--src", source.parent().unwrap().to_str().unwrap()]).unwrap();
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    sandbox
+}
+
 /// A sandbox with a copy of the sample dataset.
 pub(crate) fn with_sample() -> Sandbox {
     let sandbox = empty();

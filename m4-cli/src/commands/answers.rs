@@ -83,7 +83,7 @@ pub fn schema() -> Value {
 fn of<T: JsonSchema>() -> Value {
     let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
     let mut schema = generator.into_root_schema_for::<T>().to_value();
-    without_formats(&mut schema);
+    tools::without_rust_formats(&mut schema);
     schema
 }
 
@@ -92,23 +92,6 @@ fn of_tool(name: &str) -> Value {
     let tool = tools::definitions().iter().find(|tool| tool.name == name);
     let schema = tool.and_then(|tool| tool.output_schema.as_deref()).cloned();
     schema.map_or(Value::Bool(true), Value::Object)
-}
-
-/// Formats of integers that only Rust's validators know.
-fn without_formats(schema: &mut Value) {
-    match schema {
-        Value::Object(members) => {
-            let is_rusts = |format: &Value| {
-                format.as_str().is_some_and(|format| format.trim_start_matches('u').starts_with("int"))
-            };
-            if members.get("format").is_some_and(is_rusts) {
-                members.remove("format");
-            }
-            members.values_mut().for_each(without_formats);
-        }
-        Value::Array(items) => items.iter_mut().for_each(without_formats),
-        _ => {}
-    }
 }
 
 /// Makes a schema of its own a part of the one that is published: what it refers to is below its name there.

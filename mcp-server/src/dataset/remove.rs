@@ -12,6 +12,7 @@ use super::definition::Origin;
 use super::name::Name;
 use super::registry::{Registry, ResolveError};
 use crate::error::{Explain, codes};
+use crate::removal::gone;
 
 /// What would be removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,10 +99,7 @@ impl Removal {
         let _lock = if self.parts.iter().any(of_database) { Some(self.locked()?) } else { None };
         for part in &self.parts {
             let failed = |source| RemoveError::Remove { path: part.path.clone(), source };
-            match remove(&part.path) {
-                Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(error)),
-                _ => {}
-            }
+            gone(remove(&part.path)).map_err(failed)?;
         }
         Ok(())
     }

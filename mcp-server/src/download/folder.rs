@@ -4,7 +4,7 @@
 //! `raw_files/NAME/hosp/admissions.csv.gz`, parts as `….part`, and while anything is missing a note `.m4-downloading.json`.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, ErrorKind};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -13,6 +13,7 @@ use super::error::DownloadError;
 use super::path::{FilePath, is_data};
 use super::range::Version;
 use crate::dataset::Name;
+use crate::removal::gone;
 
 /// Where the downloaded files of a dataset are, or will be.
 pub fn raw_files(data_dir: &Path, name: &Name) -> PathBuf {
@@ -160,10 +161,7 @@ pub fn free_space(_: &Path) -> Option<u64> {
 }
 
 fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
+    gone(fs::remove_file(path))
 }
 
 fn create(folder: &Path) -> Result<(), DownloadError> {

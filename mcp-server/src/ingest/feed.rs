@@ -11,6 +11,8 @@ use super::scan::{Counts, Fault, Scanner};
 #[cfg(not(unix))]
 use super::source::Format;
 use super::source::Source;
+#[cfg(unix)]
+use crate::removal::gone;
 
 /// The pipe of one worker.
 #[derive(Debug)]
@@ -45,12 +47,7 @@ impl Feed {
         let elsewhere = is_pattern.then(tempfile::tempdir).transpose();
         let elsewhere = elsewhere.map_err(|error| IngestError::write(directory, error))?;
         let pipe = elsewhere.as_ref().map_or(directory, |made| made.path()).join(format!("feed-{worker}"));
-        match std::fs::remove_file(&pipe) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(IngestError::write(&pipe, error));
-            }
-            _ => {}
-        }
+        gone(std::fs::remove_file(&pipe)).map_err(|error| IngestError::write(&pipe, error))?;
         mkfifoat(CWD, &pipe, Mode::RUSR | Mode::WUSR)
             .map_err(|error| IngestError::write(&pipe, error.into()))?;
         Ok(Self { pipe, _elsewhere: elsewhere })

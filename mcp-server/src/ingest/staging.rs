@@ -10,6 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::error::IngestError;
+use crate::removal::gone;
 
 /// A run's exclusive hold on one database. Dropping it removes everything unfinished, unless it is to be kept.
 #[derive(Debug)]
@@ -28,7 +29,8 @@ impl Staging {
             staging.clear()?;
         }
         for unfinished in ["spill", "source"] {
-            remove(&staging.partial.join(unfinished))?;
+            let unfinished = staging.partial.join(unfinished);
+            gone(fs::remove_dir_all(&unfinished)).map_err(|error| IngestError::write(&unfinished, error))?;
         }
         create_private(&staging.partial, true)?;
         Ok(staging)
@@ -49,7 +51,7 @@ impl Staging {
 
     /// Removes whatever is unfinished.
     pub(super) fn clear(&self) -> Result<(), IngestError> {
-        remove(&self.partial)?;
+        gone(fs::remove_dir_all(&self.partial)).map_err(|error| IngestError::write(&self.partial, error))?;
         create_private(&self.partial, false)
     }
 
@@ -58,12 +60,7 @@ impl Staging {
         let mut log = self.database().into_os_string();
         log.push(".wal");
         for file in [self.database(), log.into(), self.journal()] {
-            match fs::remove_file(&file) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(IngestError::write(&file, error));
-                }
-                _ => {}
-            }
+            gone(fs::remove_file(&file)).map_err(|error| IngestError::write(&file, error))?;
         }
         Ok(())
     }
@@ -97,10 +94,7 @@ impl Staging {
         // A write-ahead log left by a writer of the old file would be replayed into the new one.
         let mut log = self.target.clone().into_os_string();
         log.push(".wal");
-        match fs::remove_file(&log) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(error)),
-            _ => {}
-        }
+        gone(fs::remove_file(&log)).map_err(at)?;
         fs::rename(&built, &self.target).map_err(at)?;
         sync_directory(parent(&self.target)).map_err(at)?;
         Ok(self.target.clone())
@@ -113,13 +107,6 @@ impl Drop for Staging {
             // Nothing to tell anyone: the next run starts by removing it.
             _ = fs::remove_dir_all(&self.partial);
         }
-    }
-}
-
-fn remove(directory: &Path) -> Result<(), IngestError> {
-    match fs::remove_dir_all(directory) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(IngestError::write(directory, error)),
-        _ => Ok(()),
     }
 }
 

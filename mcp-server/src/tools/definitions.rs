@@ -134,14 +134,16 @@ fn tool(
 /// formats of integers.
 fn portable(schema: Arc<JsonObject>) -> Arc<JsonObject> {
     let mut schema = Value::Object(Arc::unwrap_or_clone(schema));
-    simplify(&mut schema);
+    without_rust_formats(&mut schema);
+    describe_any_items(&mut schema);
     match schema {
         Value::Object(schema) => Arc::new(schema),
         _ => Arc::default(),
     }
 }
 
-fn simplify(schema: &mut Value) {
+/// Takes away the formats of integers that only Rust's validators know.
+pub fn without_rust_formats(schema: &mut Value) {
     match schema {
         Value::Object(members) => {
             let is_rusts = |format: &Value| {
@@ -150,12 +152,22 @@ fn simplify(schema: &mut Value) {
             if members.get("format").is_some_and(is_rusts) {
                 members.remove("format");
             }
+            members.values_mut().for_each(without_rust_formats);
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_rust_formats),
+        _ => {}
+    }
+}
+
+fn describe_any_items(schema: &mut Value) {
+    match schema {
+        Value::Object(members) => {
             if members.get("items") == Some(&Value::Bool(true)) {
                 members.insert("items".to_owned(), json!({ "description": "Any JSON value." }));
             }
-            members.values_mut().for_each(simplify);
+            members.values_mut().for_each(describe_any_items);
         }
-        Value::Array(items) => items.iter_mut().for_each(simplify),
+        Value::Array(items) => items.iter_mut().for_each(describe_any_items),
         _ => {}
     }
 }

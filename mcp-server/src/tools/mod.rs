@@ -29,7 +29,7 @@ use auth_core::secret::Secret;
 use serde_json::Value;
 
 pub use self::call::{BadCall, Call, Reads};
-pub use self::definitions::definitions;
+pub use self::definitions::{definitions, without_rust_formats};
 pub use self::error::CallError;
 pub use self::query::{Answer, QueryArgs};
 pub use self::whoami::Whoami;
