@@ -16,8 +16,13 @@ pub mod settings;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, FromArgMatches};
+use clap::FromArgMatches;
+use clap::error::ErrorKind;
+use mcp_server::config::{Config, Flags};
 use mcp_server::env::Environment;
+use mcp_server::error::in_one_line;
+use mcp_server::logging::{self, Verbosity};
+use mcp_server::version;
 
 use crate::args::Cli;
 use crate::exit_code::Exit;
@@ -32,15 +37,40 @@ pub fn run() -> ExitCode {
 }
 
 fn main_with(env: &Environment, arguments: &[std::ffi::OsString]) -> Exit {
-    let command = Cli::command().color(color::for_clap(env));
+    let command = args::command().color(color::for_clap(env));
     let parsed = command.clone().try_get_matches_from(arguments);
     let parsed = parsed.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, Asked::of(&matches))));
     let (cli, asked) = match parsed {
         Ok(parsed) => parsed,
+        Err(asked) if asked.kind() == ErrorKind::DisplayVersion => return output::version(),
         Err(error) => return output::usage(&error, &Asked::guessed(&command, arguments)),
     };
     let printer = Printer::for_terminal(env, &cli.global, &asked);
-    printer.finish(&commands::run(&cli.command, env, &printer))
+    log_if_asked_for(cli.global.verbose, &asked, env, &printer);
+    let exit = printer.finish(&commands::run(&cli.command, env, &printer));
+    tracing::debug!(target: "m4::cli", code = exit.code(), "done");
+    exit
+}
+
+fn log_if_asked_for(verbose: u8, asked: &Asked, env: &Environment, printer: &Printer) {
+    let verbosity = match verbose {
+        0 => return,
+        1 => Verbosity::Debug,
+        2.. => Verbosity::Trace,
+    };
+    let config = Config::load(env, &Flags::new());
+    if let Err(error) = logging::start_verbosely(&config, verbosity) {
+        printer.warning(in_one_line(&error));
+    }
+    let file = config.locations.config_file.as_deref().map(|path| printer.paths().path(path));
+    tracing::debug!(
+        target: "m4::cli",
+        command = asked.command,
+        release = version::RELEASE,
+        commit = version::COMMIT,
+        file,
+        "started"
+    );
 }
 
 /// What a command comes to.

@@ -25,12 +25,14 @@ pub mod secure;
 pub mod sql;
 pub mod tools;
 pub mod transport;
+pub mod version;
 
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser as _;
+use clap::error::ErrorKind;
 
 pub use crate::args::{DEFAULT_ADDRESS, ServerArgs};
 
@@ -43,8 +45,17 @@ use crate::tools::Toolbox;
 /// Runs the `m4-mcp-server` program: 0 when the client or a signal ended it, 1 when it could not serve.
 pub fn main() -> ExitCode {
     let env = Environment::from_process();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(asked) if asked.kind() == ErrorKind::DisplayVersion => {
+            // A reader that is gone needs no version.
+            let _ = writeln!(std::io::stdout(), "{}", version::line("m4-mcp-server"));
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => error.exit(),
+    };
     exit_code(
-        secure::flags(&Args::parse().server, &env)
+        secure::flags(&args.server, &env)
             .map_err(boxed)
             .and_then(|flags| serve(|| Config::load(&env, &flags))),
     )

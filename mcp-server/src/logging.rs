@@ -1,35 +1,24 @@
 //! Where log lines go: stderr, or the file the configuration names. Never stdout, which belongs to MCP.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io;
-use std::path::PathBuf;
-use std::sync::Mutex;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock};
 
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::config::{AuthSetting, Config, Origin, Shown, setting};
 use crate::error::Explain;
 
-/// Starts logging as configured, then logs the configuration's own warnings.
+/// Starts logging as configured, unless [`start_verbosely`] did, then logs the configuration's own warnings.
 pub fn start(config: &Config) -> Result<(), LoggingError> {
-    let filter = filter(config)?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_span_events(FmtSpan::NONE);
-    match &config.log.file {
-        None => builder.with_writer(io::stderr).with_ansi(false).finish().try_init(),
-        Some(path) => {
-            let mut options = OpenOptions::new();
-            options.create(true).append(true);
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            let file =
-                options.open(path).map_err(|source| LoggingError::File { path: path.clone(), source })?;
-            builder.with_writer(Mutex::new(file)).with_ansi(false).finish().try_init()
-        }
+    if VERBOSE.get().is_none() {
+        start_as_configured(config)?;
     }
-    .map_err(|_| LoggingError::Twice)?;
     for warning in config.warnings() {
         tracing::warn!(target: "m4::config", "{warning}");
     }
@@ -44,11 +33,67 @@ pub fn start(config: &Config) -> Result<(), LoggingError> {
     Ok(())
 }
 
+/// How much a person wants to see of what a command does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verbosity {
+    /// What is done.
+    Debug,
+    /// And how.
+    Trace,
+}
+
+/// Logs what M4's own parts do to stderr, because a person asked to see it, and as configured to the file if there is one,
+/// which may be the audit log. Libraries are kept at `info`, below which they would log tokens or codes with their
+/// requests.
+pub fn start_verbosely(config: &Config, verbosity: Verbosity) -> Result<(), LoggingError> {
+    let seen = EnvFilter::new(match verbosity {
+        Verbosity::Debug => VERBOSELY,
+        Verbosity::Trace => MORE_VERBOSELY,
+    });
+    let kept = match &config.log.file {
+        None => None,
+        Some(path) => {
+            let layer = fmt::layer().with_writer(Mutex::new(open(path)?)).with_ansi(false);
+            Some(layer.with_filter(filter(config)?))
+        }
+    };
+    let seen = fmt::layer().with_writer(io::stderr).with_ansi(false).with_filter(seen);
+    tracing_subscriber::registry().with(kept).with(seen).try_init().map_err(|_| LoggingError::Twice)?;
+    // Whoever starts logging a second time was refused above.
+    let _ = VERBOSE.set(());
+    Ok(())
+}
+
+/// `m4` is also the beginning of `m4_cli` and of every `m4::` target.
+const VERBOSELY: &str = "info,rmcp=warn,m4=debug,mcp_server=debug,auth_core=debug";
+const MORE_VERBOSELY: &str = "info,rmcp=warn,m4=trace,mcp_server=trace,auth_core=trace";
+
+static VERBOSE: OnceLock<()> = OnceLock::new();
+
+fn start_as_configured(config: &Config) -> Result<(), LoggingError> {
+    let filter = filter(config)?;
+    let builder = fmt().with_env_filter(filter).with_span_events(FmtSpan::NONE);
+    match &config.log.file {
+        None => builder.with_writer(io::stderr).with_ansi(false).finish().try_init(),
+        Some(path) => builder.with_writer(Mutex::new(open(path)?)).with_ansi(false).finish().try_init(),
+    }
+    .map_err(|_| LoggingError::Twice)
+}
+
+fn open(path: &Path) -> Result<File, LoggingError> {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map_err(|source| LoggingError::File { path: path.to_owned(), source })
+}
+
 /// For commands, whose stderr is for people: logs only where the configuration names a level or a file.
 pub fn start_if_asked_for(config: &Config) -> Result<(), LoggingError> {
     let keys = [setting::LOG.key, setting::LOG_FILE.key];
     let is_given = |shown: &Shown| keys.contains(&shown.setting.key) && shown.origin != Origin::Default;
-    if config.shown().iter().any(is_given) { start(config) } else { Ok(()) }
+    let is_asked_for = VERBOSE.get().is_some() || config.shown().iter().any(is_given);
+    if is_asked_for { start(config) } else { Ok(()) }
 }
 
 /// The configured directives, more of our own where OAuth2 is to be debugged, and never below `info` from the libraries

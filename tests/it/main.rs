@@ -10,6 +10,7 @@ mod cli_json;
 mod client;
 mod client_credentials;
 mod cohort;
+mod command_line;
 mod concurrency;
 mod config_claude;
 mod credentials;

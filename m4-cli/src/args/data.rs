@@ -36,9 +36,6 @@ pub struct DatasetArg {
 
 /// What `m4 schema` takes.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  m4 schema
-  m4 schema --dataset mimic-iv-demo --json")]
 pub struct SchemaArgs {
     /// Which dataset.
     #[command(flatten)]
@@ -50,9 +47,6 @@ pub struct SchemaArgs {
 
 /// What `m4 describe-table` takes.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  m4 describe-table mimiciv_hosp.admissions
-  m4 describe-table patients --no-sample --json")]
 pub struct DescribeTableArgs {
     /// The table, such as `mimiciv_hosp.admissions`; the schema may be left out where one has it
     #[arg(value_name = "TABLE")]
@@ -73,9 +67,6 @@ pub struct DescribeTableArgs {
 
 /// What `m4 list-datasets` takes.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  m4 list-datasets
-  m4 list-datasets --json | jq -r '.data.datasets[] | select(.set_up).name'")]
 pub struct ListDatasetsArgs {
     /// Only this one
     #[arg(long, value_name = "NAME")]
@@ -87,8 +78,6 @@ pub struct ListDatasetsArgs {
 
 /// What `m4 capabilities` takes.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
-  m4 capabilities --json")]
 pub struct CapabilitiesArgs {
     /// How it is asked.
     #[command(flatten)]

@@ -7,12 +7,6 @@ use clap::Args;
 /// What `m4 define-dataset` takes.
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
-#[command(after_help = "Example:
-  m4 define-dataset ward-7 --src ~/ward-7 --description 'Ward 7, 2019 to 2024'
-  m4 init ward-7 --src ~/ward-7
-
-Each CSV, gzipped CSV or Parquet file in DIR becomes a table; one in a folder of DIR, a table in a schema named
-after that folder. Types are inferred from the first rows, and can be corrected in the file that is written.")]
 pub struct DefineDatasetArgs {
     /// What to call it: lower-case letters, digits, '-' and '_'
     #[arg(value_name = "NAME")]
@@ -43,11 +37,6 @@ pub struct DefineDatasetArgs {
 /// What `m4 remove-dataset` takes.
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
-#[command(after_help = "Examples:
-  m4 remove-dataset mimic-iv-demo
-  m4 remove-dataset ward-7 --definition --yes
-
-Nothing outside M4's data folder is removed: neither the files a dataset was made from, nor what a link leads to.")]
 pub struct RemoveDatasetArgs {
     /// The dataset
     #[arg(value_name = "NAME")]

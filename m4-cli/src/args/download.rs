@@ -8,11 +8,6 @@ use super::init::{FetchArgs, TellArgs};
 
 /// What `m4 download` takes.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  m4 download mimic-iv-demo
-  m4 download eicu --physionet-credentials-file ~/.physionet --events ndjson
-
-What was downloaded stays; `m4 init NAME` finds it.")]
 pub struct DownloadArgs {
     /// The dataset
     #[arg(value_name = "NAME")]

@@ -6,10 +6,6 @@ use clap::{Args, ValueEnum};
 
 /// What `m4 init` takes.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  m4 init mimic-iv-demo                     downloads the demo and sets it up
-  m4 init mimic-iv --src ~/mimiciv/2.2      from files you have
-  m4 init mimic-iv --download --physionet-credentials-file ~/.physionet")]
 pub struct InitArgs {
     /// The dataset
     #[arg(value_name = "NAME", default_value = "mimic-iv-demo")]

@@ -3,11 +3,14 @@
 mod account;
 mod auth;
 mod backend;
+mod command;
+mod completions;
 mod config;
 mod data;
 mod dataset;
 mod doctor;
 mod download;
+mod examples;
 mod init;
 mod keys;
 mod login;
@@ -15,11 +18,13 @@ mod query;
 mod serve;
 mod status;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub use self::account::{AuthStatusArgs, LogoutArgs, PrintTokenArgs, ProfileArg, WhichLogin, WhoamiArgs};
 pub use self::auth::{AuthArgs, AuthCommand, CheckArgs, KeysArgs, TokenArg};
 pub use self::backend::BackendArgs;
+pub use self::command::{JSON, OUTPUT_FORMAT, command};
+pub use self::completions::CompletionsArgs;
 pub use self::config::{ClaudeArgs, ConfigArgs, ConfigTarget, ServerArgs, ShowArgs};
 pub use self::data::{
     CallArgs, CapabilitiesArgs, DatasetArg, DescribeTableArgs, ListDatasetsArgs, SchemaArgs,
@@ -39,11 +44,15 @@ pub use self::status::StatusArgs;
 #[command(
     name = "m4",
     version,
+    disable_version_flag = true,
     max_term_width = 100,
     subcommand_required = true,
     arg_required_else_help = true
 )]
 pub struct Cli {
+    /// Show version, commit and the version of DuckDB
+    #[arg(long, action = ArgAction::Version)]
+    pub version: Option<bool>,
     /// What holds for every command.
     #[command(flatten)]
     pub global: GlobalArgs,
@@ -61,6 +70,9 @@ pub struct GlobalArgs {
     /// Say nothing but results and errors.
     #[arg(long, short, global = true, help_heading = "Global options")]
     pub quiet: bool,
+    /// Show on stderr what is done; twice for more.
+    #[arg(long, short = 'V', global = true, help_heading = "Global options", action = ArgAction::Count, conflicts_with = "quiet")]
+    pub verbose: u8,
     /// Show paths of this machine, which answers leave out otherwise.
     #[arg(long, global = true, help_heading = "Global options")]
     pub paths: bool,
@@ -86,6 +98,8 @@ pub enum Command {
     Backend(BackendArgs),
     /// Show what M4 can do: tools, datasets, limits
     Capabilities(CapabilitiesArgs),
+    /// Print the script that completes m4's commands and options in a shell
+    Completions(CompletionsArgs),
     /// Write the configuration of MCP clients, or show M4's own
     Config(Box<ConfigArgs>),
     /// Define a dataset of your own from a folder of its files

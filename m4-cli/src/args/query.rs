@@ -9,10 +9,6 @@ use crate::failure::Failure;
 
 /// What `m4 query` takes.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  m4 query 'SELECT count(*) FROM mimiciv_hosp.patients'
-  m4 query --dataset mimic-iv-demo --json --limit 10 --sql 'FROM mimiciv_icu.icustays'
-  m4 query - < query.sql")]
 pub struct QueryArgs {
     /// The query; `-` reads it from standard input
     #[arg(value_name = "SQL", required_unless_present = "sql", conflicts_with = "sql")]

@@ -6,10 +6,6 @@ use super::data::CallArgs;
 
 /// What `m4 status` takes.
 #[derive(Debug, Default, Args)]
-#[command(after_help = "Examples:
-  m4 status
-  m4 status --all
-  m4 status --dataset mimic-iv-demo --json")]
 pub struct StatusArgs {
     /// Show rows, rejected rows, release and note index of every dataset too
     #[arg(long)]

@@ -6,6 +6,7 @@ mod ask;
 mod auth;
 mod backend;
 mod capabilities;
+pub mod completions;
 mod config;
 mod config_show;
 mod define_dataset;
@@ -34,6 +35,7 @@ pub fn run(command: &Command, env: &Environment, printer: &Printer) -> Outcome {
         Command::Auth(args) => auth::run(args, env, printer),
         Command::Backend(args) => backend::run(args, env, printer),
         Command::Capabilities(args) => capabilities::run(args, env, printer),
+        Command::Completions(args) => completions::run(args, printer),
         Command::Config(args) => config::run(args, env, printer),
         Command::DefineDataset(args) => define_dataset::run(args, env, printer),
         Command::DescribeTable(args) => tables::describe(args, env, printer),

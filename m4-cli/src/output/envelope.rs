@@ -99,10 +99,8 @@ impl Envelope {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
-    use crate::args::Cli;
+    use crate::args::command;
     use crate::failure::Failure;
 
     #[test]
@@ -119,7 +117,7 @@ mod tests {
     #[test]
     fn what_clap_says_becomes_one_line_and_a_hint() {
         let refused = |line: &[&str]| {
-            let error = Cli::command().try_get_matches_from(line).unwrap_err();
+            let error = command().try_get_matches_from(line).unwrap_err();
             let body = ErrorBody::of_usage(&error);
             assert_eq!(body.code, "usage");
             assert!(!body.message.contains('\n') && !body.message.contains("Usage"), "{body:?}");

@@ -243,6 +243,13 @@ pub fn usage(error: &clap::Error, asked: &Asked) -> Exit {
     Exit::Usage
 }
 
+/// Prints what `--version` asks for. It looks at the engine that was loaded, which no other command line needs.
+pub fn version() -> Exit {
+    // A reader that is gone needs no version.
+    let _ = writeln!(io::stdout(), "{}", mcp_server::version::line("m4"));
+    Exit::Success
+}
+
 /// A number of bytes as people say it.
 pub fn size(bytes: u64) -> String {
     let unit = UNITS.iter().rev().find(|(_, unit)| bytes >= *unit);
