@@ -14,6 +14,18 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// Every way to end.
+    pub const ALL: [Self; 3] = [Self::Success, Self::Mendable, Self::Usage];
+
+    /// What it means, for the reference.
+    pub const fn about(self) -> &'static str {
+        match self {
+            Self::Success => "done; also when the reader of the output left early, as `head` does",
+            Self::Mendable => "not done, or something needs mending: the error says what",
+            Self::Usage => "what was typed makes no sense",
+        }
+    }
+
     /// The code the process ends with.
     pub const fn code(self) -> u8 {
         match self {

@@ -134,7 +134,7 @@ fn verbose_shows_on_stderr_what_is_done_and_never_the_token() {
     let token = issuer.mint(TokenSpec::default());
     let sandbox = protected(with_sample(), &issuer).with("M4_OAUTH2_TOKEN", &token);
     let quiet = m4(&sandbox, ["query", COUNT_PATIENTS]).unwrap();
-    assert_eq!((quiet.code, quiet.stderr.as_str()), (Some(0), ""));
+    assert_eq!((quiet.code, quiet.stderr.as_str()), (Some(0), "(1 row)\n"));
     let lines = |output: &Output| output.stderr.lines().count();
     let verbose = m4(&sandbox, ["query", COUNT_PATIENTS, "-V"]).unwrap();
     assert_eq!((verbose.code, &verbose.stdout), (Some(0), &quiet.stdout), "{}", verbose.stderr);

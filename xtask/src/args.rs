@@ -9,8 +9,8 @@ use crate::duckdb::Way;
 use crate::failure::{Outcome, print, say};
 use crate::workspace::{Profile, Workspace};
 use crate::{
-    bench, build, ci, conformance, demo, duckdb, fuzz, ingest, interop, issuer, keyring, load, mutants, sql,
-    suite,
+    bench, build, ci, codegen, conformance, demo, duckdb, fuzz, ingest, interop, issuer, keyring, load,
+    mutants, sql, suite,
 };
 
 /// Contributors' workflows of M4.
@@ -43,6 +43,8 @@ enum Command {
     Bench(bench::BenchArgs),
     /// Runs what the continuous integration runs.
     Ci(CiArgs),
+    /// Makes the reference pages and schemas from the code, and manual pages and completions for packages.
+    Codegen(codegen::CodegenArgs),
     /// Fuzzes what auth-core parses: tokens, key sets, metadata.
     Fuzz(fuzz::FuzzArgs),
     /// Shows that `m4 init` stays below 1 GB of memory on a generated `chartevents` of several gigabytes.
@@ -154,6 +156,7 @@ fn dispatch(command: Command) -> Outcome<ExitCode> {
             let steps = ci::chosen(&args.steps, args.skip_test);
             ci::run(&workspace, args.library, &steps)?;
         }
+        Command::Codegen(args) => codegen::run(&workspace, &args)?,
         Command::Fuzz(args) => fuzz::run(&workspace, &args)?,
         Command::IngestMemory(args) => ingest::run(&workspace, &args)?,
         Command::Load(args) => return load::run(&workspace, &args),

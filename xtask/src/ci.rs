@@ -10,7 +10,7 @@ use crate::duckdb::Library;
 use crate::failure::{Failure, Outcome, say};
 use crate::tools::Tool;
 use crate::workspace::{Workspace, succeed};
-use crate::{suite, tidy};
+use crate::{codegen, suite, tidy};
 
 /// A step, in the order in which they run: first what fails in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -21,6 +21,8 @@ pub(crate) enum Step {
     Fmt,
     /// Every test.
     Test,
+    /// What is generated from the code is as published.
+    Codegen,
     /// `cargo clippy` with warnings denied.
     Clippy,
     /// The documentation builds without warnings.
@@ -83,6 +85,7 @@ impl Step {
             Self::Tidy => "tidy",
             Self::Fmt => "fmt",
             Self::Test => "test",
+            Self::Codegen => "codegen",
             Self::Clippy => "clippy",
             Self::Docs => "docs",
             Self::Benches => "benches",
@@ -107,6 +110,7 @@ impl Step {
             Self::Tidy => tidy::run(workspace)?,
             Self::Fmt => cargo(&["fmt", "--all", "--check"], "run `cargo fmt --all`")?,
             Self::Test => suite::run(workspace, library, &[])?,
+            Self::Codegen => codegen::check(workspace, library)?,
             Self::Clippy => {
                 cargo(&["clippy", "--workspace", "--all-targets"], "mend each warning above")?;
             }

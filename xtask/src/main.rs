@@ -7,6 +7,7 @@ mod background;
 mod bench;
 mod build;
 mod ci;
+mod codegen;
 mod conformance;
 mod debian;
 mod demo;

@@ -114,16 +114,11 @@ fn settle(schema: &mut Value, name: &str) {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
-    use std::path::PathBuf;
 
     use clap::{Command, CommandFactory};
 
     use super::*;
     use crate::args::Cli;
-
-    fn published() -> PathBuf {
-        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/schemas/m4-cli.schema.json")
-    }
 
     fn with_json(command: &Command, path: &str, found: &mut BTreeSet<String>) {
         if command.get_arguments().any(|argument| argument.get_id() == "json") {
@@ -142,27 +137,5 @@ mod tests {
             answers().iter().map(|(command, _)| (*command).to_owned()).collect();
         assert_eq!(typed, described);
         assert!(answers().iter().all(|(_, schema)| schema.is_object()));
-    }
-
-    #[test]
-    fn the_published_schema_is_that_of_the_types() {
-        let text = std::fs::read_to_string(published()).unwrap_or_default();
-        let is = serde_json::from_str::<Value>(&text).unwrap_or_default();
-        assert!(is == schema(), "run: cargo test -p m4-cli --lib -- --ignored publish_the_schema");
-    }
-
-    #[test]
-    fn every_code_is_documented_as_it_is_meant() {
-        let page = std::fs::read_to_string(published().with_file_name("../cli.md")).unwrap();
-        for (word, about) in codes::ALL {
-            assert!(page.contains(&format!("| `{word}` | {about} |")), "docs/cli.md lacks {word}: {about}");
-        }
-    }
-
-    #[test]
-    #[ignore = "writes docs/schemas/m4-cli.schema.json: run it when an answer has changed on purpose"]
-    fn publish_the_schema() {
-        std::fs::create_dir_all(published().parent().unwrap()).unwrap();
-        std::fs::write(published(), format!("{:#}\n", schema())).unwrap();
     }
 }
