@@ -13,16 +13,13 @@ pub mod login;
 pub mod output;
 pub mod programs;
 pub mod settings;
+pub mod verbose;
 
 use std::process::ExitCode;
 
 use clap::FromArgMatches;
 use clap::error::ErrorKind;
-use mcp_server::config::{Config, Flags};
 use mcp_server::env::Environment;
-use mcp_server::error::in_one_line;
-use mcp_server::logging::{self, Verbosity};
-use mcp_server::version;
 
 use crate::args::Cli;
 use crate::exit_code::Exit;
@@ -46,31 +43,10 @@ fn main_with(env: &Environment, arguments: &[std::ffi::OsString]) -> Exit {
         Err(error) => return output::usage(&error, &Asked::guessed(&command, arguments)),
     };
     let printer = Printer::for_terminal(env, &cli.global, &asked);
-    log_if_asked_for(cli.global.verbose, &asked, env, &printer);
+    verbose::start(cli.global.verbose, &asked, env, &printer);
     let exit = printer.finish(&commands::run(&cli.command, env, &printer));
-    tracing::debug!(target: "m4::cli", code = exit.code(), "done");
+    verbose::end(exit);
     exit
-}
-
-fn log_if_asked_for(verbose: u8, asked: &Asked, env: &Environment, printer: &Printer) {
-    let verbosity = match verbose {
-        0 => return,
-        1 => Verbosity::Debug,
-        2.. => Verbosity::Trace,
-    };
-    let config = Config::load(env, &Flags::new());
-    if let Err(error) = logging::start_verbosely(&config, verbosity) {
-        printer.warning(in_one_line(&error));
-    }
-    let file = config.locations.config_file.as_deref().map(|path| printer.paths().path(path));
-    tracing::debug!(
-        target: "m4::cli",
-        command = asked.command,
-        release = version::RELEASE,
-        commit = version::COMMIT,
-        file,
-        "started"
-    );
 }
 
 /// What a command comes to.

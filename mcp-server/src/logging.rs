@@ -152,3 +152,51 @@ impl Explain for LoggingError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Which of some events are logged with these directives.
+    fn logged(directives: &str) -> String {
+        let kept = Kept::default();
+        let writer = kept.clone();
+        let builder = fmt().with_env_filter(EnvFilter::new(directives)).with_ansi(false).without_time();
+        let subscriber = builder.with_writer(move || writer.clone()).finish();
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::info!(target: "m4::audit", "1");
+            tracing::debug!(target: "m4::jwks", "2");
+            tracing::debug!(target: "m4_cli::commands", "3");
+            tracing::trace!(target: "mcp_server::gate", "4");
+            tracing::info!(target: "hyper_util::client", "5");
+            tracing::debug!(target: "hyper_util::client", "library");
+            tracing::trace!(target: "reqwest::connect", "library");
+            tracing::debug!(target: "some_new_library", "library");
+            tracing::info!(target: "rmcp::service", "library");
+        });
+        let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        text.lines().map(|line| line.rsplit(' ').next().unwrap()).collect()
+    }
+
+    #[test]
+    fn verbose_shows_what_m4_does_and_nothing_of_libraries_that_could_hold_a_token() {
+        assert_eq!(logged(VERBOSELY), "1235");
+        assert_eq!(logged(MORE_VERBOSELY), "12345");
+    }
+}

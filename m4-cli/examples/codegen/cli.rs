@@ -77,7 +77,9 @@ fn row(argument: &Arg) -> String {
         names.push(format!("`{values}`"));
     }
     let help = argument.get_long_help().or(argument.get_help()).map(ToString::to_string).unwrap_or_default();
-    let mut meaning: Vec<String> = help.split_whitespace().map(ToOwned::to_owned).collect();
+    let paragraphs =
+        help.split("\n\n").map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "));
+    let mut meaning = vec![paragraphs.collect::<Vec<_>>().join(". ")];
     let possible = argument.get_possible_values();
     if takes && !possible.is_empty() {
         let names: Vec<String> = possible.iter().map(|value| format!("`{}`", value.get_name())).collect();
