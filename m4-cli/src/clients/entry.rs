@@ -28,7 +28,9 @@ pub struct Entry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Auth {
     Open,
-    NeedsToken { has_source: bool },
+    NeedsToken {
+        has_source: bool,
+    },
     /// The server is not started by the client, and says itself what it needs.
     Elsewhere,
 }
@@ -114,9 +116,9 @@ pub fn secrets(fields: &Map<String, Value>) -> Vec<String> {
     let headers = ["headers", "http_headers"].into_iter().filter_map(|key| fields.get(key)?.as_object());
     // `${…}` names a variable or asks the user; a text of its own is the secret itself.
     let written_out = |value: &Value| value.as_str().is_some_and(|text| !text.contains('$'));
-    let authorization = headers.flatten().filter(|(name, value)| {
-        name.eq_ignore_ascii_case("authorization") && written_out(value)
-    });
+    let authorization = headers
+        .flatten()
+        .filter(|(name, value)| name.eq_ignore_ascii_case("authorization") && written_out(value));
     variables.keys().filter(is_secret).cloned().chain(authorization.map(|(name, _)| name.clone())).collect()
 }
 
@@ -126,9 +128,10 @@ fn asked_for_url(
     args: &ServerArgs,
 ) -> Result<Option<String>, Failure> {
     let there = existing.and_then(shape::url);
-    let transport = args.transport.or(args.url.is_some().then_some(Transport::Http)).unwrap_or_else(|| {
-        if there.is_some() { Transport::Http } else { Transport::Stdio }
-    });
+    let transport = args
+        .transport
+        .or(args.url.is_some().then_some(Transport::Http))
+        .unwrap_or_else(|| if there.is_some() { Transport::Http } else { Transport::Stdio });
     if transport == Transport::Stdio {
         return match args.url {
             None => Ok(None),

@@ -124,7 +124,8 @@ pub(in crate::commands) fn look(
     server: Option<&Path>,
     env: &Environment,
 ) -> Vec<ClientReport> {
-    let about = About { client, path, server: None };
+    let usual = client.path(env, None).as_deref() == Some(path);
+    let about = About { client, path, usual, server: None };
     let file = match ClientFile::read(client, path) {
         Ok(file) if !file.exists() => return Vec::new(),
         Ok(file) => file,
@@ -168,6 +169,8 @@ fn is_ours(name: &str, fields: &Map<String, Value>) -> bool {
 struct About<'a> {
     client: Client,
     path: &'a Path,
+    /// Whether `m4 config` finds the file by itself.
+    usual: bool,
     server: Option<&'a str>,
 }
 
@@ -187,7 +190,8 @@ impl About<'_> {
     fn again(&self) -> String {
         let name = self.server.filter(|name| *name != "m4");
         let name = name.map(|name| format!(" --server-name '{name}'")).unwrap_or_default();
-        format!("run: m4 config {}{name} --output '{}'", self.client.name(), self.path.display())
+        let output = if self.usual { String::new() } else { format!(" --output '{}'", self.path.display()) };
+        format!("run: m4 config {}{name}{output}", self.client.name())
     }
 }
 
@@ -229,21 +233,20 @@ fn started(
     reports
 }
 
-fn program(
-    about: &About<'_>,
-    command: &str,
-    server: Option<&Path>,
-    env: &Environment,
-) -> ClientReport {
+fn program(about: &About<'_>, command: &str, server: Option<&Path>, env: &Environment) -> ClientReport {
     let path = Path::new(command);
     let found = if path.components().count() > 1 {
         path.is_file().then(|| path.to_owned())
     } else {
         env.find_program(command)
     };
-    let same = |one: &Path, other: &Path| one.canonicalize().ok().is_some_and(|one| other.canonicalize().ok() == Some(one));
+    let same = |one: &Path, other: &Path| {
+        one.canonicalize().ok().is_some_and(|one| other.canonicalize().ok() == Some(one))
+    };
     match found {
-        None => about.says(Status::Fail, format!("starts {command}, which is not there"), Some(about.again())),
+        None => {
+            about.says(Status::Fail, format!("starts {command}, which is not there"), Some(about.again()))
+        }
         Some(found) if server.is_some_and(|server| same(&found, server)) => {
             about.says(Status::Ok, format!("starts {command}"), None)
         }
@@ -285,6 +288,7 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
+    use mcp_server::env::BaseDirs;
     use serde_json::json;
 
     use super::*;
@@ -296,7 +300,10 @@ mod tests {
         fs::set_permissions(&server, fs::Permissions::from_mode(0o755)).unwrap();
         let path = folder.path().join("file");
         fs::write(&path, text.replace("SERVER", server.to_str().unwrap())).unwrap();
-        let mut reports = look(client, &path, Some(&server), &Environment::default());
+        let home = folder.path();
+        let dirs = BaseDirs { home: home.into(), config: home.join("config"), data: home.join("data") };
+        let env = Environment::default().with_base_dirs(dirs);
+        let mut reports = look(client, &path, Some(&server), &env);
         for report in &mut reports {
             report.show_paths_as(&Paths::hidden_for(&Environment::default()));
         }
@@ -306,7 +313,8 @@ mod tests {
 
     #[test]
     fn a_good_entry_is_said_to_be_good_in_every_format() {
-        let json = |key: &str| json!({ key: { "m4": { "command": "SERVER", "args": [], "env": {} } } }).to_string();
+        let json =
+            |key: &str| json!({ key: { "m4": { "command": "SERVER", "args": [], "env": {} } } }).to_string();
         for (client, text) in [
             (Client::Claude, json("mcpServers")),
             (Client::VsCode, json("servers")),

@@ -15,6 +15,7 @@ use mcp_server::env::Environment;
 pub(super) use self::check::{ClientReport, look};
 pub(super) use self::plan::{Plan, plan};
 pub(super) use self::report::Report;
+pub(super) use self::write::tell;
 use crate::Outcome;
 use crate::args::{ConfigArgs, ConfigTarget, ServerArgs};
 use crate::clients::Client;

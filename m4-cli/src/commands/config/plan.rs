@@ -97,7 +97,9 @@ impl Plan {
             })
             .collect();
         let folder = self.entry.fields().get("cwd").and_then(Value::as_str);
-        if let Some(folder) = folder.filter(|folder| Path::new(folder).is_absolute() && !Path::new(folder).is_dir()) {
+        if let Some(folder) =
+            folder.filter(|folder| Path::new(folder).is_absolute() && !Path::new(folder).is_dir())
+        {
             warnings.push(format!(
                 "`cwd` of the entry `{name}` is {folder}, which is no folder, so the server will not start: delete it there"
             ));

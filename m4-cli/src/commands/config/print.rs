@@ -60,14 +60,16 @@ fn write_new(path: &Path, text: &str) -> Outcome {
             format!("{} exists already", path.display()),
             format!("choose a new file, or add to this one: m4 config CLIENT --output '{}'", path.display()),
         ),
-        _ => Failure::io(format!("cannot write {}", path.display()), "choose a file that you may write", source),
+        _ => Failure::io(
+            format!("cannot write {}", path.display()),
+            "choose a file that you may write",
+            source,
+        ),
     };
     if path.symlink_metadata().is_ok() {
         return Err(unwritable(std::io::ErrorKind::AlreadyExists.into()));
     }
-    files::Prepared::new(path, text.as_bytes(), None)
-        .and_then(files::Prepared::put_new)
-        .map_err(unwritable)
+    files::Prepared::new(path, text.as_bytes(), None).and_then(files::Prepared::put_new).map_err(unwritable)
 }
 
 #[cfg(test)]
