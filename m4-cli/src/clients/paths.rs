@@ -94,7 +94,7 @@ mod tests {
         let env = Environment::from_pairs(more.iter().copied()).with_base_dirs(dirs);
         let line = |client: &Client| {
             let file = client.users_file(&env, os).map(|path| path.display().to_string());
-            format!("{:<12}{}\n", client.name(), file.unwrap_or_default())
+            format!("{:<12}{}\n", client.name(), file.unwrap_or_default()).replace('\\', "/")
         };
         Client::ALL.iter().map(line).collect()
     }
