@@ -12,7 +12,10 @@ mod client_credentials;
 mod cohort;
 mod command_line;
 mod concurrency;
+#[cfg(unix)]
+mod config_bad_input;
 mod config_claude;
+mod config_clients;
 mod credentials;
 mod datasets_cli;
 mod download;

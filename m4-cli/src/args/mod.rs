@@ -25,7 +25,9 @@ pub use self::auth::{AuthArgs, AuthCommand, CheckArgs, KeysArgs, TokenArg};
 pub use self::backend::BackendArgs;
 pub use self::command::{JSON, OUTPUT_FORMAT, command};
 pub use self::completions::CompletionsArgs;
-pub use self::config::{ClaudeArgs, ConfigArgs, ConfigTarget, ServerArgs, ShowArgs};
+pub use self::config::{
+    CheckClientsArgs, ConfigArgs, ConfigTarget, RateLimit, ServerArgs, ShowArgs, Transport,
+};
 pub use self::data::{
     CallArgs, CapabilitiesArgs, DatasetArg, DescribeTableArgs, ListDatasetsArgs, SchemaArgs,
 };

@@ -8,7 +8,6 @@ mod backend;
 mod capabilities;
 pub mod completions;
 mod config;
-mod config_show;
 mod define_dataset;
 mod doctor;
 mod download;
