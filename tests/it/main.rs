@@ -14,6 +14,7 @@ mod concurrency;
 mod config_claude;
 mod credentials;
 mod datasets_cli;
+mod doctor;
 mod download;
 mod download_abuse;
 mod download_credentials;
@@ -48,6 +49,8 @@ mod login_device;
 mod logins;
 #[cfg(unix)]
 mod logout;
+#[cfg(unix)]
+mod migrate;
 mod mock_issuer_binary;
 mod notes;
 mod one_gate;
