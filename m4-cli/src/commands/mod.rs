@@ -7,7 +7,6 @@ mod auth;
 mod backend;
 mod capabilities;
 mod config;
-mod config_show;
 mod define_dataset;
 mod doctor;
 mod download;

@@ -1,6 +1,7 @@
 //! `m4 doctor`: what is wrong with this set-up, why, and what mends it.
 
 mod api_keys;
+mod clients;
 mod config;
 mod datasets;
 pub(super) mod finding;
@@ -49,6 +50,7 @@ fn findings(config: &Config, own: Option<&Path>, env: &Environment) -> Vec<Findi
     findings.extend(issuer::check(config, &issuers));
     findings.extend(token::check(config, token.as_ref(), issuers.as_deref().unwrap_or_default()));
     findings.extend(programs::check(own, env));
+    findings.extend(clients::check(own, env));
     findings
 }
 

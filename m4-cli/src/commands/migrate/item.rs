@@ -86,6 +86,20 @@ impl<'a> Item<'a> {
         Self::with(State::Problem, kind, name, detail)
     }
 
+    /// What could not be planned.
+    pub(super) fn failed(kind: Kind, name: impl Into<String>, failure: &Failure) -> Self {
+        let mut item = Self::problem(kind, name, "");
+        item.say(failure);
+        item
+    }
+
+    fn say(&mut self, failure: &Failure) {
+        if let Some(error) = failure.reason() {
+            self.detail = mcp_server::error::in_one_line(error);
+            self.mend = error.hint();
+        }
+    }
+
     fn with(state: State, kind: Kind, name: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { kind, name: name.into(), state, detail: detail.into(), mend: None, work: None }
     }
@@ -101,10 +115,7 @@ impl<'a> Item<'a> {
             Ok(detail) => (self.state, self.detail) = (State::TakenOver, detail),
             Err(failure) => {
                 self.state = State::Problem;
-                if let Some(error) = failure.reason() {
-                    self.detail = mcp_server::error::in_one_line(error);
-                    self.mend = error.hint();
-                }
+                self.say(&failure);
             }
         }
     }

@@ -1,10 +1,12 @@
 //! `m4 migrate`: what there is of the Python packages and of FluidMCP, and taking it over. What it is taken from stays as it is.
 
+mod clients;
 mod data;
 mod item;
 mod logins;
 mod old;
 mod stored;
+mod variables;
 
 use mcp_server::config::{Config, Flags};
 use mcp_server::env::Environment;
@@ -33,6 +35,7 @@ pub(super) fn run(args: &MigrateArgs, env: &Environment, printer: &Printer) -> O
         items.extend(data::datasets(old, &data_dir));
         items.extend(stored::find(old, &config, env));
     }
+    items.extend(clients::find(env));
     items.extend(logins::find(&config, env));
     if args.apply {
         for item in &mut items {
