@@ -223,6 +223,30 @@ fn a_server_that_cannot_find_its_library_fails_and_says_how_to_give_it_one() {
 }
 
 #[test]
+fn a_client_whose_file_is_broken_or_starts_nothing_is_named_with_the_way_out() {
+    let sandbox = with_sample();
+    let file = sandbox.home().join(".cursor/mcp.json");
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(&file, "{ \"mcpServers\": s3cr3t").unwrap();
+    let output = doctor(&sandbox, 1);
+    let found = finding(&output, "client");
+    says(&found, "what", "cursor: ");
+    says(&found, "mend", "correct the file");
+    assert!(!output.stdout.contains("s3cr3t"), "{}", output.stdout);
+
+    fs::write(&file, r#"{ "mcpServers": { "m4": { "command": "/none/m4-mcp-server", "args": [] } } }"#)
+        .unwrap();
+    let found = finding(&doctor(&sandbox, 1), "client");
+    says(&found, "what", "which is not there");
+    says(&found, "mend", "m4 config cursor");
+
+    fs::remove_file(&file).unwrap();
+    assert_eq!(m4(&sandbox, ["config", "cursor", "--quick"]).unwrap().code, Some(0));
+    let findings = doctor(&sandbox, 0).data();
+    assert!(findings.as_array().unwrap().iter().any(|finding| finding["check"] == "client"), "{findings:#}");
+}
+
+#[test]
 fn a_backend_that_cannot_answer_fails_with_the_command_that_changes_it() {
     let found = finding(&doctor(&empty().with("M4_BACKEND", "bigquery"), 1), "backend");
     says(&found, "mend", "m4 backend duckdb");

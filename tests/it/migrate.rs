@@ -176,8 +176,60 @@ fn a_folder_that_cannot_be_the_source_is_refused() {
     let refused = m4(&same, ["migrate", "--apply", "--from", old.to_str().unwrap()]).unwrap();
     assert_eq!(refused.code, Some(1));
     assert!(refused.stderr.contains("set M4_DATA_DIR to a new folder"), "{}", refused.stderr);
+    expect(&migrate(&same, &["--paths"], 1), &[(&format!("folder {}", old.display()), "problem")]);
     let nothing = migrate(&empty(), &[], 0);
     assert_eq!((&nothing.data()["from"], &nothing.data()["left"]), (&Value::Null, &json!(0)));
+}
+
+#[test]
+fn entries_of_the_python_packages_start_this_server_with_their_settings() {
+    let sandbox = empty();
+    let file = sandbox.home().join(".cursor/mcp.json");
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    let text = r#"{
+  // my servers
+  "mcpServers": {
+    "other": { "command": "x", "env": { "KEY": "s3cr3t" } },
+    "m4": {
+      "command": "uvx",
+      "args": ["m4-infra"],
+      "env": { "M3_OAUTH2_ENABLED": "true", "M4_OAUTH2_ISSUER_URL": "https://issuer.example",
+        "M3_OAUTH2_AUDIENCE": "m4-api", "M4_DATA_DIR": "/old/m4_data", "M4_DB_PATH": "/old/x.duckdb" }
+    }
+  }
+}
+"#;
+    fs::write(&file, text).unwrap();
+    let codex = sandbox.home().join(".codex/config.toml");
+    fs::create_dir_all(codex.parent().unwrap()).unwrap();
+    fs::write(&codex, "# mine\n[mcp_servers.m3]\ncommand = \"python\"\nargs = [\"-m\", \"m3.mcp_server\"]\n")
+        .unwrap();
+    expect(&migrate(&sandbox, &[], 0), &[("client cursor `m4`", "to_do"), ("client codex `m3`", "to_do")]);
+    assert_eq!(fs::read_to_string(&file).unwrap(), text, "only shown");
+
+    let applied = migrate(&sandbox, &["--apply"], 0);
+    expect(&applied, &[("client cursor `m4`", "taken_over"), ("client codex `m3`", "taken_over")]);
+    assert!(!applied.stdout.contains("s3cr3t"));
+    let written = fs::read_to_string(&file).unwrap();
+    assert!(written.contains("// my servers") && written.contains("s3cr3t"), "{written}");
+    let entry: Value = serde_json::from_str(&written.replace("// my servers", "")).unwrap();
+    let entry = &entry["mcpServers"]["m4"];
+    assert!(
+        entry["command"].as_str().unwrap().ends_with("m4-mcp-server") && entry["args"] == json!([]),
+        "{entry}"
+    );
+    assert_eq!(
+        (&entry["env"]["M4_OAUTH2_ENABLED"], &entry["env"]["M4_OAUTH2_AUDIENCE"]),
+        (&json!("true"), &json!("m4-api"))
+    );
+    assert_eq!(entry["env"]["M4_DATA_DIR"], json!(sandbox.data_dir()), "not the Python package's");
+    assert!(entry["env"]["M4_DB_PATH"].is_null() && entry["env"]["M3_OAUTH2_ENABLED"].is_null(), "{entry}");
+    assert!(fs::read_to_string(&codex).unwrap().starts_with("# mine\n[mcp_servers.m3]\n"));
+    let kept = fs::read_dir(file.parent().unwrap()).unwrap().flatten().map(|entry| entry.path());
+    let kept: Vec<_> = kept.filter(|path| path.extension().is_some_and(|end| end == "bak")).collect();
+    assert_eq!(kept.len(), 1, "{kept:?}");
+    assert_eq!(fs::read_to_string(&kept[0]).unwrap(), text);
+    assert!(migrate(&sandbox, &["--apply"], 0).data()["items"].as_array().unwrap().is_empty());
 }
 
 fn fluidmcp(sandbox: &Sandbox, content: &Value) -> PathBuf {

@@ -29,7 +29,7 @@ pub(super) fn run(args: &MigrateArgs, env: &Environment, printer: &Printer) -> O
     let data_dir = config.locations.data_dir.clone();
     let (old, problem) = Old::find(args.from.as_deref(), env, &data_dir)?.map(Old::open).unzip();
     let from = old.as_ref().map(|old| printer.paths().path(&old.folder));
-    let mut items: Vec<Item<'_>> = problem.flatten().into_iter().collect();
+    let mut items: Vec<Item<'_>> = problem.flatten().into_iter().chain(Old::shared(&data_dir)).collect();
     if let Some(old) = &old {
         items.extend(data::definitions(old, &data_dir));
         items.extend(data::datasets(old, &data_dir));

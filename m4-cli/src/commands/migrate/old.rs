@@ -60,7 +60,7 @@ impl Old {
         if is_same(&folder, own) {
             return Err(Failure::mendable(
                 format!("{} is the data folder of this M4 too", folder.display()),
-                "set M4_DATA_DIR to a new folder for M4: both packages give their databases the same names",
+                A_FOLDER_OF_ITS_OWN,
             ));
         }
         std::fs::read_dir(&folder).map_err(|source| {
@@ -71,6 +71,14 @@ impl Old {
             )
         })?;
         Ok(Some(folder))
+    }
+
+    /// What is wrong where the Python package's folder is M4's own too, which is no place to take anything from or to.
+    pub(super) fn shared(own: &Path) -> Option<Item<'static>> {
+        own.join(CONFIG).is_file().then(|| {
+            Item::problem(Kind::Folder, own.display().to_string(), "it is the data folder of this M4 too")
+                .mend(A_FOLDER_OF_ITS_OWN)
+        })
     }
 
     /// Reads it; what cannot be read is a problem of its own.
@@ -119,6 +127,9 @@ fn is_same(one: &Path, other: &Path) -> bool {
     matches!((real(one), real(other)), (Ok(one), Ok(other)) if one == other)
 }
 
+const A_FOLDER_OF_ITS_OWN: &str =
+    "set M4_DATA_DIR to a new folder for M4: both packages give their databases the same names";
+/// M4 itself keeps none in its data folder.
 const CONFIG: &str = "config.json";
 const NAMES: [&str; 2] = ["m4_data", "m3_data"];
 const MARKS: [&str; 5] = [CONFIG, "databases", "parquet", "datasets", "raw_files"];
