@@ -10,16 +10,7 @@ use crate::clients::Client;
 
 /// What `m4 config` takes.
 #[derive(Debug, Args)]
-#[command(
-    args_conflicts_with_subcommands = true,
-    after_help = "Examples:
-  m4 config claude
-  m4 config vscode --working-directory . --dry-run
-  m4 config codex --transport http --url https://m4.example/mcp
-  m4 config cursor --enable-oauth2 --oauth2-issuer https://issuer.example --oauth2-audience m4-api
-  m4 config cursor --remove
-  m4 config check"
-)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct ConfigArgs {
     /// What to look at instead of writing.
     #[command(subcommand)]

@@ -68,19 +68,15 @@ m4 completions --man ~/.local/share/man/man1",
     ),
     (
         "config",
-        "m4 config
-m4 config claude
-m4 config --enable-oauth2 --oauth2-issuer https://idp.example --oauth2-audience m4-api",
-        "",
-    ),
-    (
-        "config claude",
         "m4 config claude
-m4 config claude --dry-run
-m4 config claude --enable-oauth2 --oauth2-issuer https://idp.example --oauth2-audience m4-api
-m4 config claude --disable-oauth2",
+m4 config vscode --working-directory . --dry-run
+m4 config codex --transport http --url https://m4.example/mcp
+m4 config cursor --enable-oauth2 --oauth2-issuer https://issuer.example --oauth2-audience m4-api
+m4 config cursor --remove
+m4 config check",
         "",
     ),
+    ("config check", "m4 config check\nm4 config check zed --json", ""),
     ("config show", "m4 config show\nm4 config show --paths\nm4 config show --json", ""),
     (
         "define-dataset",
@@ -140,10 +136,22 @@ m4 login --device                     # where no browser is",
     ),
     ("logout", "m4 logout\nm4 logout --profile work\nm4 logout --all", ""),
     (
+        "migrate",
+        "m4 migrate
+m4 migrate --from ~/research/m4_data --apply",
+        "Nothing is changed without --apply, and never what it is taken from: the Python package goes on working beside M4.",
+    ),
+    (
         "query",
         "m4 query 'SELECT count(*) FROM mimiciv_hosp.patients'
 m4 query --dataset mimic-iv-demo --json --limit 10 --sql 'FROM mimiciv_icu.icustays'
 m4 query - < query.sql",
+        "",
+    ),
+    (
+        "quickstart",
+        "m4 quickstart        # asks for a dataset, an engine, a client and, with OAuth2, a login
+m4 quickstart --yes  # the usual answers: invented data, DuckDB, the first client found",
         "",
     ),
     (

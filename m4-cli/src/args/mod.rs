@@ -14,6 +14,7 @@ mod examples;
 mod init;
 mod keys;
 mod login;
+mod migrate;
 mod query;
 mod serve;
 mod status;
@@ -37,6 +38,7 @@ pub use self::download::DownloadArgs;
 pub use self::init::{EventFormat, FetchArgs, InitArgs, TellArgs};
 pub use self::keys::{ApiKeysArgs, ApiKeysCommand, CreateKeyArgs, ListKeysArgs, RevokeKeyArgs};
 pub use self::login::LoginArgs;
+pub use self::migrate::MigrateArgs;
 pub use self::query::QueryArgs;
 pub use self::serve::ServeArgs;
 pub use self::status::StatusArgs;
@@ -122,6 +124,8 @@ pub enum Command {
     Login(Box<LoginArgs>),
     /// End logins: remove them here, and give their tokens back to the issuer
     Logout(LogoutArgs),
+    /// Take over what the Python packages and FluidMCP left: datasets, settings, client entries, logins
+    Migrate(MigrateArgs),
     /// Run one read-only query
     Query(QueryArgs),
     /// Remove a dataset's database
