@@ -144,8 +144,7 @@ fn parquet(path: &Path, file: &str) -> Result<Vec<(String, Kind)>, InferError> {
 fn of_engine(kind: &str) -> Kind {
     match kind {
         "BOOLEAN" => Kind::Boolean,
-        "TINYINT" | "UTINYINT" | "SMALLINT" => Kind::SmallInt,
-        "USMALLINT" | "INTEGER" => Kind::Integer,
+        "TINYINT" | "UTINYINT" | "SMALLINT" | "USMALLINT" | "INTEGER" => Kind::Integer,
         "UINTEGER" | "BIGINT" => Kind::BigInt,
         "UBIGINT" => Kind::Decimal { precision: 20, scale: 0 },
         "FLOAT" | "DOUBLE" => Kind::Double,

@@ -1,6 +1,6 @@
 //! Hospital-wide tables: admissions, laboratory, pharmacy, orders, billing (MIMIC-IV 2.2, module `hosp`).
 
-use super::{Module, date, double, int, small, table, text, time};
+use super::{Module, date, double, int, table, text, time};
 
 /// The module.
 pub(super) fn module() -> Module {
@@ -26,16 +26,16 @@ static TABLES: [super::Known; 22] = [
             text("race"),
             time("edregtime"),
             time("edouttime"),
-            small("hospital_expire_flag"),
+            int("hospital_expire_flag"),
         ],
     ),
-    table("d_hcpcs", &[text("code"), small("category"), text("long_description"), text("short_description")]),
-    table("d_icd_diagnoses", &[text("icd_code"), small("icd_version"), text("long_title")]),
-    table("d_icd_procedures", &[text("icd_code"), small("icd_version"), text("long_title")]),
+    table("d_hcpcs", &[text("code"), int("category"), text("long_description"), text("short_description")]),
+    table("d_icd_diagnoses", &[text("icd_code"), int("icd_version"), text("long_title")]),
+    table("d_icd_procedures", &[text("icd_code"), int("icd_version"), text("long_title")]),
     table("d_labitems", &[int("itemid"), text("label"), text("fluid"), text("category")]),
     table(
         "diagnoses_icd",
-        &[int("subject_id"), int("hadm_id"), int("seq_num"), text("icd_code"), small("icd_version")],
+        &[int("subject_id"), int("hadm_id"), int("seq_num"), text("icd_code"), int("icd_version")],
     ),
     table(
         "drgcodes",
@@ -45,8 +45,8 @@ static TABLES: [super::Known; 22] = [
             text("drg_type"),
             text("drg_code"),
             text("description"),
-            small("drg_severity"),
-            small("drg_mortality"),
+            int("drg_severity"),
+            int("drg_mortality"),
         ],
     ),
     table(
@@ -155,7 +155,7 @@ static TABLES: [super::Known; 22] = [
             text("test_name"),
             int("org_itemid"),
             text("org_name"),
-            small("isolate_num"),
+            int("isolate_num"),
             text("quantity"),
             int("ab_itemid"),
             text("ab_name"),
@@ -175,8 +175,8 @@ static TABLES: [super::Known; 22] = [
         &[
             int("subject_id"),
             text("gender"),
-            small("anchor_age"),
-            small("anchor_year"),
+            int("anchor_age"),
+            int("anchor_year"),
             text("anchor_year_group"),
             date("dod"),
         ],
@@ -268,7 +268,7 @@ static TABLES: [super::Known; 22] = [
             int("seq_num"),
             date("chartdate"),
             text("icd_code"),
-            small("icd_version"),
+            int("icd_version"),
         ],
     ),
     table("provider", &[text("provider_id")]),

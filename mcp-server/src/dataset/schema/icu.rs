@@ -1,6 +1,6 @@
 //! Intensive-care tables from the bedside information system (MIMIC-IV 2.2, module `icu`).
 
-use super::{Module, double, int, small, table, text, time};
+use super::{Module, double, int, table, text, time};
 
 /// The module.
 pub(super) fn module() -> Module {
@@ -22,7 +22,7 @@ static TABLES: [super::Known; 9] = [
             text("value"),
             double("valuenum"),
             text("valueuom"),
-            small("warning"),
+            int("warning"),
         ],
     ),
     table(
@@ -51,7 +51,7 @@ static TABLES: [super::Known; 9] = [
             int("itemid"),
             time("value"),
             text("valueuom"),
-            small("warning"),
+            int("warning"),
         ],
     ),
     table(
@@ -113,8 +113,8 @@ static TABLES: [super::Known; 9] = [
             double("patientweight"),
             double("totalamount"),
             text("totalamountuom"),
-            small("isopenbag"),
-            small("continueinnextdept"),
+            int("isopenbag"),
+            int("continueinnextdept"),
             text("statusdescription"),
             double("originalamount"),
             double("originalrate"),
@@ -154,8 +154,8 @@ static TABLES: [super::Known; 9] = [
             text("ordercategoryname"),
             text("ordercategorydescription"),
             double("patientweight"),
-            small("isopenbag"),
-            small("continueinnextdept"),
+            int("isopenbag"),
+            int("continueinnextdept"),
             text("statusdescription"),
             double("originalamount"),
             double("originalrate"),

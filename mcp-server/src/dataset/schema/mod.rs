@@ -94,10 +94,7 @@ const fn flag(name: &'static str) -> (&'static str, Kind) {
     (name, Kind::Boolean)
 }
 
-const fn small(name: &'static str) -> (&'static str, Kind) {
-    (name, Kind::SmallInt)
-}
-
+/// Small numbers too: `anchor_age * anchor_year` does not fit 16 bits, and packed columns take no more room.
 const fn int(name: &'static str) -> (&'static str, Kind) {
     (name, Kind::Integer)
 }

@@ -352,7 +352,7 @@ fn the_real_demo_has_the_types_mimic_defines() {
         ("mimiciv_hosp", "patients", "dod", "DATE"),
         ("mimiciv_hosp", "admissions", "admittime", "TIMESTAMP"),
         ("mimiciv_hosp", "admissions", "deathtime", "TIMESTAMP"),
-        ("mimiciv_hosp", "admissions", "hospital_expire_flag", "SMALLINT"),
+        ("mimiciv_hosp", "admissions", "hospital_expire_flag", "INTEGER"),
         ("mimiciv_hosp", "labevents", "itemid", "INTEGER"),
         ("mimiciv_hosp", "labevents", "charttime", "TIMESTAMP"),
         ("mimiciv_hosp", "labevents", "valuenum", "DOUBLE"),

@@ -1,6 +1,6 @@
 //! Admission, diagnoses, orders, results, notes and care plans.
 
-use super::super::{Known, double, flag, int, small, table, text};
+use super::super::{Known, double, flag, int, table, text};
 
 pub(super) static TABLES: [Known; 19] = [
     table(
@@ -155,7 +155,7 @@ pub(super) static TABLES: [Known; 19] = [
             int("labid"),
             int("patientunitstayid"),
             int("labresultoffset"),
-            small("labtypeid"),
+            int("labtypeid"),
             text("labname"),
             double("labresult"),
             text("labresulttext"),
@@ -237,7 +237,7 @@ pub(super) static TABLES: [Known; 19] = [
             text("hospitaladmittime24"),
             int("hospitaladmitoffset"),
             text("hospitaladmitsource"),
-            small("hospitaldischargeyear"),
+            int("hospitaldischargeyear"),
             text("hospitaldischargetime24"),
             int("hospitaldischargeoffset"),
             text("hospitaldischargelocation"),
