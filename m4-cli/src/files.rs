@@ -1,6 +1,6 @@
 //! Writing a user's files so that a crash leaves the old one or the new one, never half of one.
 
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Metadata, Permissions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -22,23 +22,72 @@ pub fn resolve(path: &Path) -> io::Result<Option<PathBuf>> {
 }
 
 /// Writes `content` in one step, making the folder where it is missing. `mode` is the permissions' bits on Unix, where
-/// `None` keeps those of the file that is replaced and makes a new one private.
+/// `None` keeps those of the file that is replaced and makes a new one private. The owner stays who it was.
 pub fn write(path: &Path, content: &[u8], mode: Option<u32>) -> io::Result<()> {
-    let target = resolve(path)?.unwrap_or_else(|| path.to_owned());
-    let folder = match target.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    fs::create_dir_all(folder)?;
-    let mut file = NamedTempFile::new_in(folder)?;
-    file.write_all(content)?;
-    let permissions = permissions(mode).or_else(|| fs::metadata(&target).ok().map(|meta| meta.permissions()));
-    if let Some(permissions) = permissions {
-        file.as_file().set_permissions(permissions)?;
+    Prepared::new(path, content, mode)?.put()
+}
+
+/// A file that is on the disk whole, beside the one it is to replace.
+pub struct Prepared {
+    file: NamedTempFile,
+    target: PathBuf,
+}
+
+impl Prepared {
+    /// Writes `content`, as [`write`] does, up to the last step.
+    pub fn new(path: &Path, content: &[u8], mode: Option<u32>) -> io::Result<Self> {
+        let target = resolve(path)?.unwrap_or_else(|| path.to_owned());
+        let folder = folder_of(&target);
+        fs::create_dir_all(folder)?;
+        let mut file = NamedTempFile::new_in(folder)?;
+        file.write_all(content)?;
+        if let Ok(old) = fs::metadata(&target) {
+            belong(file.as_file(), &old)?;
+        }
+        if let Some(permissions) = permissions(mode) {
+            file.as_file().set_permissions(permissions)?;
+        }
+        file.as_file().sync_all()?;
+        Ok(Self { file, target })
     }
-    file.as_file().sync_all()?;
-    file.persist(&target)?;
-    Ok(())
+
+    /// Puts it in the other's place.
+    pub fn put(self) -> io::Result<()> {
+        self.file.persist(&self.target)?;
+        Ok(())
+    }
+
+    /// Puts it where nothing is; an error where something came to be there.
+    pub fn put_new(self) -> io::Result<()> {
+        self.file.persist_noclobber(&self.target)?;
+        Ok(())
+    }
+}
+
+/// The folder a file is in.
+pub fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Gives a file the owner and the permissions of another; an error where it may not, because whoever could read or change
+/// the other would be different people then.
+pub fn belong(file: &File, other: &Metadata) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+        let own = file.metadata()?;
+        let of_group = other.permissions().mode() & 0o070;
+        if own.uid() != other.uid() {
+            fchown(file, Some(other.uid()), None)?;
+        }
+        if own.gid() != other.gid() {
+            match fchown(file, None, Some(other.gid())) {
+                Err(_) if of_group == 0 => {}
+                changed => changed?,
+            }
+        }
+    }
+    file.set_permissions(other.permissions())
 }
 
 #[cfg(unix)]
@@ -57,7 +106,7 @@ pub const PRIVATE: u32 = 0o600;
 #[cfg(test)]
 #[cfg(unix)]
 mod tests {
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 
     use super::*;
 
@@ -76,6 +125,33 @@ mod tests {
         assert_eq!((mode(&path), fs::read(&path).unwrap()), (0o640, b"2".to_vec()));
         write(&path, b"3", Some(PRIVATE)).unwrap();
         assert_eq!(mode(&path), 0o600);
+    }
+
+    #[test]
+    fn the_owner_stays_who_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        fs::write(&path, "old").unwrap();
+        if chown(&path, Some(1234), Some(2345)).is_err() {
+            println!("skipped: this user may not give files away, so their owner cannot change either");
+            return;
+        }
+        fs::set_permissions(&path, Permissions::from_mode(0o4750)).unwrap();
+        write(&path, b"new", None).unwrap();
+        let meta = path.metadata().unwrap();
+        assert_eq!((meta.uid(), meta.gid(), mode(&path)), (1234, 2345, 0o750));
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+    }
+
+    #[test]
+    fn what_is_new_does_not_replace_what_came_to_be_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let prepared = Prepared::new(&path, b"mine", None).unwrap();
+        fs::write(&path, "theirs").unwrap();
+        assert_eq!(prepared.put_new().unwrap_err().kind(), ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&path).unwrap(), b"theirs");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

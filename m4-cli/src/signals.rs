@@ -20,7 +20,8 @@ pub fn when_ended(last: fn()) {
     let watch = move || {
         let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
         runtime.block_on(async {
-            let (Ok(mut ended), Ok(mut gone)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup()))
+            let (Ok(mut ended), Ok(mut gone)) =
+                (signal(SignalKind::terminate()), signal(SignalKind::hangup()))
             else {
                 return;
             };

@@ -21,7 +21,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use self::account::{AuthStatusArgs, LogoutArgs, PrintTokenArgs, ProfileArg, WhichLogin, WhoamiArgs};
 pub use self::auth::{AuthArgs, AuthCommand, CheckArgs, KeysArgs, TokenArg};
 pub use self::backend::BackendArgs;
-pub use self::config::{ClaudeArgs, ConfigArgs, ConfigTarget, ServerArgs, ShowArgs};
+pub use self::config::{
+    CheckClientsArgs, ConfigArgs, ConfigTarget, RateLimit, ServerArgs, ShowArgs, Transport,
+};
 pub use self::data::{
     CallArgs, CapabilitiesArgs, DatasetArg, DescribeTableArgs, ListDatasetsArgs, SchemaArgs,
 };

@@ -51,7 +51,9 @@ impl Explain for Unanswered {
         let hint = match self {
             Self::Stopped => "run the same command again; what was done before the question stays done",
             Self::NoUsual(_) => "leave --yes out, or use the command of that step with its options",
-            Self::Terminal(_) => "use the options of the command in place of the questions: `--help` shows them",
+            Self::Terminal(_) => {
+                "use the options of the command in place of the questions: `--help` shows them"
+            }
         };
         Some(hint.to_owned())
     }

@@ -75,11 +75,8 @@ fn unanswered(error: InquireError) -> Unanswered {
 fn put_back() {
     // There is nobody left to tell that it failed.
     let _ = crossterm::terminal::disable_raw_mode();
-    let _ = crossterm::execute!(
-        io::stderr(),
-        crossterm::event::DisableBracketedPaste,
-        crossterm::cursor::Show
-    );
+    let _ =
+        crossterm::execute!(io::stderr(), crossterm::event::DisableBracketedPaste, crossterm::cursor::Show);
 }
 
 /// Enough for every client.

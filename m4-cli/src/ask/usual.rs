@@ -38,7 +38,9 @@ mod tests {
         assert_eq!(Usual.choose("Which?", &["a".into(), "b".into()], 1).unwrap(), 1);
         assert_eq!(Usual.text("Audience", Some("m4-api")).unwrap(), "m4-api");
         assert!(!Usual.confirm("Sure?", false).unwrap());
-        assert!(matches!(Usual.text("Issuer", None), Err(Unanswered::NoUsual(question)) if question == "Issuer"));
+        assert!(
+            matches!(Usual.text("Issuer", None), Err(Unanswered::NoUsual(question)) if question == "Issuer")
+        );
         assert!(Usual.secret("Password").is_err());
     }
 }

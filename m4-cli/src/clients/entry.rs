@@ -1,16 +1,20 @@
-//! The entry that makes a client start the server: a command, its arguments, its environment.
+//! The entry that makes a client start the server, or connect to it.
 //!
 //! A token is never put in: client configurations are copied, synchronised and pasted into bug reports.
 
 use std::path::Path;
 
+use auth_core::oauth::url::SecureUrl;
 use mcp_server::config::setting::{self, Setting};
-use mcp_server::config::{AuthSetting, Config, Flags};
+use mcp_server::config::{AuthSetting, BackendKind, Config, Flags};
 use mcp_server::credentials::TokenSource;
+use mcp_server::dataset::Registry;
 use mcp_server::env::Environment;
-use serde_json::{Map, Value, json};
+use mcp_server::error::codes;
+use serde_json::{Map, Value};
 
-use crate::args::ServerArgs;
+use super::{Client, shape};
+use crate::args::{ServerArgs, Transport};
 use crate::failure::Failure;
 
 /// A server's entry in a client's configuration.
@@ -24,38 +28,47 @@ pub struct Entry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Auth {
     Open,
-    NeedsToken { has_source: bool },
+    NeedsToken {
+        has_source: bool,
+    },
+    /// The server is not started by the client, and says itself what it needs.
+    Elsewhere,
 }
 
 impl Entry {
-    /// The entry that `args` ask for, on top of the one that is there: what they do not mention stays.
+    /// The entry that `args` ask for, on top of the one that is there: what they do not mention stays. Without a client it
+    /// is in the form that most understand.
     ///
     /// It is refused unless a server started with it would run as asked.
     pub fn new(
+        client: Option<Client>,
         existing: Option<&Map<String, Value>>,
         command: &Path,
         args: &ServerArgs,
         env: &Environment,
     ) -> Result<Self, Failure> {
-        let mut fields = existing.cloned().unwrap_or_default();
-        let mut variables = variables(&fields)?;
-        for (name, value) in asked_for(args) {
-            variables.insert(name.to_owned(), Value::from(value));
+        if let Some(url) = asked_for_url(existing, args)? {
+            return Ok(Self { fields: shape::http(client, existing, &url)?, auth: Auth::Elsewhere });
         }
+        let mut variables = existing.map_or_else(|| Ok(Map::new()), shape::variables).map_err(|_| {
+            Failure::mendable(
+                "the server's `env` in the client's configuration is not a mapping of texts",
+                "correct it or remove the server's entry; nothing was changed",
+            )
+        })?;
         for name in CARRIED {
             if let Some(path) = env.get(name) {
-                let path = std::path::absolute(path).unwrap_or_else(|_| path.into());
-                variables.insert(name.to_owned(), Value::from(path.display().to_string()));
+                variables.insert(name.to_owned(), absolute(Path::new(path)));
             }
         }
         if let Some(profile) = env.get(setting::LOGIN_PROFILE.env) {
             variables.insert(setting::LOGIN_PROFILE.env.to_owned(), Value::from(profile));
         }
+        for (name, value) in asked_for(args, &variables)? {
+            variables.insert(name.to_owned(), value);
+        }
         let auth = check(&variables, args, env)?;
-        fields.insert("command".to_owned(), Value::from(command.display().to_string()));
-        fields.insert("args".to_owned(), json!([]));
-        fields.insert("env".to_owned(), Value::Object(variables));
-        Ok(Self { fields, auth })
+        Ok(Self { fields: shape::stdio(client, existing, command, variables), auth })
     }
 
     /// The entry as it is written.
@@ -65,15 +78,19 @@ impl Entry {
 
     /// The entry as it may be shown: without values that are secret or that M4 does not know.
     pub fn shown(&self) -> Value {
-        let env = self.fields.get("env").and_then(Value::as_object).into_iter().flatten();
-        let env: Map<String, Value> = env
-            .map(|(name, value)| {
-                let plain = CARRIED.contains(&name.as_str())
-                    || Setting::by_env(name).is_some_and(|setting| !setting.secret);
-                (name.clone(), if plain { value.clone() } else { Value::from("[redacted]") })
-            })
-            .collect();
-        json!({ "command": self.fields.get("command"), "args": self.fields.get("args"), "env": env })
+        let mut shown = Map::new();
+        for key in SHOWN {
+            if let Some(value) = self.fields.get(key) {
+                shown.insert(key.to_owned(), value.clone());
+            }
+        }
+        if let Some(Value::Object(variables)) = shown.get_mut("env") {
+            for (name, value) in variables.iter_mut().filter(|(name, _)| !is_plain(name)) {
+                debug_assert!(!CARRIED.contains(&name.as_str()));
+                *value = Value::from("[redacted]");
+            }
+        }
+        Value::Object(shown)
     }
 
     /// What the user still has to do so that calls are let in.
@@ -83,47 +100,168 @@ impl Entry {
                 "calls are refused until there is a token: run `m4 login`, or set M4_OAUTH2_TOKEN_FILE to a file that holds \
                  one and run this again",
             ),
-            Auth::Open | Auth::NeedsToken { has_source: true } => None,
+            Auth::Open | Auth::NeedsToken { has_source: true } | Auth::Elsewhere => None,
         }
     }
 }
 
-fn variables(fields: &Map<String, Value>) -> Result<Map<String, Value>, Failure> {
-    match fields.get("env") {
-        None => Ok(Map::new()),
-        Some(Value::Object(variables)) if variables.values().all(Value::is_string) => Ok(variables.clone()),
-        Some(_) => Err(Failure::mendable(
-            "the server's `env` in the client's configuration is not an object of texts",
-            "correct it or remove the server's entry; nothing was changed",
+/// The names of an entry's variables and headers that hold secrets.
+pub fn secrets(fields: &Map<String, Value>) -> Vec<String> {
+    let variables = shape::variables(fields).unwrap_or_default();
+    let is_secret = |name: &&String| {
+        let current = name.strip_prefix("M3_").map(|rest| format!("M4_{rest}"));
+        let name = current.as_deref().unwrap_or(name);
+        name == "FMCP_OAUTH_ACCESS_TOKEN" || Setting::by_env(name).is_some_and(|setting| setting.secret)
+    };
+    let headers = ["headers", "http_headers"].into_iter().filter_map(|key| fields.get(key)?.as_object());
+    // `${…}` names a variable or asks the user; a text of its own is the secret itself.
+    let written_out = |value: &Value| value.as_str().is_some_and(|text| !text.contains('$'));
+    let authorization = headers
+        .flatten()
+        .filter(|(name, value)| name.eq_ignore_ascii_case("authorization") && written_out(value));
+    variables.keys().filter(is_secret).cloned().chain(authorization.map(|(name, _)| name.clone())).collect()
+}
+
+/// The URL to connect to, where the client is not to start the server.
+fn asked_for_url(
+    existing: Option<&Map<String, Value>>,
+    args: &ServerArgs,
+) -> Result<Option<String>, Failure> {
+    let there = existing.and_then(shape::url);
+    let transport = args
+        .transport
+        .or(args.url.is_some().then_some(Transport::Http))
+        .unwrap_or_else(|| if there.is_some() { Transport::Http } else { Transport::Stdio });
+    if transport == Transport::Stdio {
+        return match args.url {
+            None => Ok(None),
+            Some(_) => {
+                Err(Failure::usage("--url goes with --transport http", "leave one of the two options out"))
+            }
+        };
+    }
+    if let Some(option) = of_the_server(args) {
+        return Err(Failure::usage(
+            format!("{option} makes no sense for a server that the client does not start"),
+            "set it where the server runs; or add --transport stdio, so that the client starts one",
+        ));
+    }
+    match (args.url.as_deref(), there) {
+        (Some(url), _) => match SecureUrl::parse(url) {
+            Ok(url) => Ok(Some(url.to_string())),
+            Err(error) => Err(Failure::usage(
+                format!("--url {error}"),
+                "write where the server answers, like https://m4.example/mcp; http on this machine only",
+            )),
+        },
+        (None, Some(there)) => Ok(Some(there.to_owned())),
+        (None, None) => Err(Failure::usage(
+            "--transport http needs the server's URL",
+            "add --url https://m4.example/mcp; `m4 serve` prints it when it starts",
         )),
     }
 }
 
-fn asked_for(args: &ServerArgs) -> Vec<(&'static str, String)> {
-    let switch = match (args.enable_oauth2, args.disable_oauth2) {
-        (true, _) => Some("true".to_owned()),
-        (false, true) => Some("false".to_owned()),
-        (false, false) => None,
-    };
+/// An option that is about a server that the client starts.
+fn of_the_server(args: &ServerArgs) -> Option<&'static str> {
     [
-        (setting::OAUTH2_ENABLED.env, switch),
-        (setting::OAUTH2_ISSUER_URL.env, args.oauth2_issuer.clone()),
-        (setting::OAUTH2_AUDIENCE.env, args.oauth2_audience.clone()),
-        (setting::OAUTH2_REQUIRED_SCOPES.env, args.oauth2_scopes.clone()),
+        ("--backend", args.backend.is_some()),
+        ("--project-id", args.project_id.is_some()),
+        ("--db-path", args.db_path.is_some()),
+        ("--enable-oauth2", args.enable_oauth2),
+        ("--disable-oauth2", args.disable_oauth2),
     ]
     .into_iter()
-    .filter_map(|(name, value)| Some((name, value?)))
-    .collect()
+    .chain(details(args))
+    .find_map(|(option, given)| given.then_some(option))
+}
+
+/// The options that mean something with OAuth2 alone.
+fn details(args: &ServerArgs) -> [(&'static str, bool); 6] {
+    [
+        ("--oauth2-issuer", args.oauth2_issuer.is_some()),
+        ("--oauth2-audience", args.oauth2_audience.is_some()),
+        ("--oauth2-scopes", args.oauth2_scopes.is_some()),
+        ("--oauth2-jwks-url", args.oauth2_jwks_url.is_some()),
+        ("--oauth2-client-id", args.oauth2_client_id.is_some()),
+        ("--oauth2-rate-limit", args.oauth2_rate_limit.is_some()),
+    ]
+}
+
+fn asked_for(args: &ServerArgs, there: &Map<String, Value>) -> Result<Vec<(&'static str, Value)>, Failure> {
+    let switch = match (args.enable_oauth2, args.disable_oauth2) {
+        (true, _) => Some("true"),
+        (false, true) => Some("false"),
+        (false, false) => None,
+    };
+    let limit = args.oauth2_rate_limit;
+    let limited = limit.filter(|_| there.contains_key(setting::OAUTH2_RATE_LIMIT_ENABLED.env));
+    let text = |text: &Option<String>| text.as_deref().map(Value::from);
+    let number = |number: Option<u64>| number.map(|number| Value::from(number.to_string()));
+    let mut variables = vec![
+        (setting::BACKEND.env, backend(args)?.map(Value::from)),
+        (setting::OAUTH2_ENABLED.env, switch.map(Value::from)),
+        (setting::OAUTH2_ISSUER_URL.env, text(&args.oauth2_issuer)),
+        (setting::OAUTH2_AUDIENCE.env, text(&args.oauth2_audience)),
+        (setting::OAUTH2_REQUIRED_SCOPES.env, text(&args.oauth2_scopes)),
+        (setting::OAUTH2_JWKS_URL.env, text(&args.oauth2_jwks_url)),
+        (setting::OAUTH2_CLIENT_ID.env, text(&args.oauth2_client_id)),
+        (setting::OAUTH2_RATE_LIMIT_ENABLED.env, limited.map(|_| Value::from("true"))),
+        (setting::OAUTH2_RATE_LIMIT_REQUESTS.env, number(limit.map(|limit| limit.requests))),
+        (setting::OAUTH2_RATE_LIMIT_WINDOW.env, number(limit.and_then(|limit| limit.window))),
+    ];
+    if let Some(path) = &args.db_path {
+        let (folder, dataset) = database(path)?;
+        variables.push((setting::DATA_DIR.env, Some(folder)));
+        variables.push((setting::DEFAULT_DATASET.env, Some(Value::from(dataset))));
+    }
+    Ok(variables.into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
+}
+
+fn backend(args: &ServerArgs) -> Result<Option<&'static str>, Failure> {
+    match (args.backend, &args.project_id) {
+        (Some(kind @ BackendKind::BigQuery), _) => Err(Failure::coded(
+            codes::BACKEND_UNAVAILABLE,
+            format!("the {kind} backend is not available in this version of M4"),
+            "leave --backend out; the server answers from DuckDB",
+        )),
+        (_, Some(_)) => {
+            Err(Failure::usage("--project-id goes with bigquery", "leave it out: DuckDB needs none"))
+        }
+        (kind, None) => Ok(kind.map(BackendKind::name)),
+    }
+}
+
+/// The data folder and the dataset that a database stands for: the server takes those, not a file.
+fn database(path: &Path) -> Result<(Value, String), Failure> {
+    let unknown = |message: &str| {
+        Failure::usage(
+            format!("{} {message}", path.display()),
+            "name a database that `m4 init` made, DATA/databases/NAME.duckdb; or run `m4 init NAME --src FOLDER`",
+        )
+    };
+    let real = path.canonicalize().map_err(|_| unknown("is not there"))?;
+    let data = real.parent().and_then(Path::parent).ok_or_else(|| unknown("is in no data folder"))?;
+    let installed = Registry::open(data).installed();
+    let dataset = installed
+        .into_iter()
+        .find(|dataset| dataset.database.canonicalize().is_ok_and(|database| database == real))
+        .ok_or_else(|| unknown("is no dataset's database"))?;
+    Ok((absolute(data), dataset.name))
+}
+
+fn absolute(path: &Path) -> Value {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.into());
+    Value::from(path.display().to_string())
+}
+
+fn is_plain(name: &str) -> bool {
+    Setting::by_env(name).map_or(CARRIED.contains(&name), |setting| !setting.secret)
 }
 
 /// Loads the configuration as the server will.
 fn check(variables: &Map<String, Value>, args: &ServerArgs, env: &Environment) -> Result<Auth, Failure> {
-    let pairs = variables.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)));
-    let mut seen = Environment::from_pairs(pairs);
-    if let Some(dirs) = env.base_dirs() {
-        seen = seen.with_base_dirs(dirs.clone());
-    }
-    let config = Config::load(&seen, &Flags::new());
+    let config = as_the_server_will(variables, env);
     let given = |setting: &Setting| {
         config.shown().iter().any(|shown| shown.setting.key == setting.key && shown.value.is_some())
     };
@@ -134,8 +272,7 @@ fn check(variables: &Map<String, Value>, args: &ServerArgs, env: &Environment) -
             "add --oauth2-issuer https://your-auth-provider.com --oauth2-audience m4-api",
         ));
     }
-    let details =
-        args.oauth2_issuer.is_some() || args.oauth2_audience.is_some() || args.oauth2_scopes.is_some();
+    let details = details(args).into_iter().any(|(_, given)| given);
     match &config.auth {
         AuthSetting::Misconfigured(errors) if details => Err(Failure::Usage(Box::new(errors.clone()))),
         AuthSetting::Misconfigured(errors) => Err(errors.clone().into()),
@@ -151,6 +288,16 @@ fn check(variables: &Map<String, Value>, args: &ServerArgs, env: &Environment) -
     }
 }
 
+/// The configuration of a server that a client starts with these variables and nothing else of this environment's.
+pub fn as_the_server_will(variables: &Map<String, Value>, env: &Environment) -> Config {
+    let pairs = variables.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)));
+    let mut seen = Environment::from_pairs(pairs);
+    if let Some(dirs) = env.base_dirs() {
+        seen = seen.with_base_dirs(dirs.clone());
+    }
+    Config::load(&seen, &Flags::new())
+}
+
 fn not_enabled() -> Failure {
     Failure::usage("OAuth2 settings are given, but OAuth2 is not enabled", "add --enable-oauth2")
 }
@@ -159,8 +306,13 @@ fn not_enabled() -> Failure {
 const CARRIED: [&str; 5] =
     ["M4_CONFIG", "M4_HOME", "M4_DATA_DIR", "M4_OAUTH2_TOKEN_FILE", "M4_API_KEYS_FILE"];
 
+/// What of an entry is shown; the rest is the client's own business and may be anything.
+const SHOWN: [&str; 8] = ["type", "source", "command", "args", "env", "url", "httpUrl", "serverUrl"];
+
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::exit_code::Exit;
 
@@ -177,7 +329,7 @@ mod tests {
     fn entry(existing: Option<Value>, typed: &[&str], env: &[(&str, &str)]) -> Result<Entry, Failure> {
         let existing = existing.map(|value| value.as_object().unwrap().clone());
         let env = Environment::from_pairs(env.iter().copied());
-        Entry::new(existing.as_ref(), Path::new("/bin/m4-mcp-server"), &args(typed), &env)
+        Entry::new(None, existing.as_ref(), Path::new("/bin/m4-mcp-server"), &args(typed), &env)
     }
 
     const QUICK: [&str; 5] = [

@@ -1,6 +1,11 @@
 //! The configuration files of MCP clients.
 
-pub mod claude_desktop;
+mod client;
+pub mod document;
 pub mod entry;
-pub mod json_text;
-mod strict_json;
+pub mod file;
+mod paths;
+pub mod replace;
+pub mod shape;
+
+pub use self::client::Client;

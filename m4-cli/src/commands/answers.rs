@@ -7,7 +7,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use super::{
-    account, auth, backend, config_show, define_dataset, doctor, download, init, keys, login, remove_dataset,
+    account, auth, backend, config, define_dataset, doctor, download, init, keys, login, remove_dataset,
     status,
 };
 use crate::output::envelope::{Envelope, VERSION};
@@ -20,7 +20,9 @@ pub fn answers() -> Vec<(&'static str, Value)> {
         ("auth status", of::<account::status::Report>()),
         ("backend", of::<backend::Report>()),
         ("capabilities", of_tool("capabilities")),
-        ("config show", of::<Vec<config_show::SettingReport>>()),
+        ("config", of::<config::Report>()),
+        ("config check", of::<Vec<config::ClientReport>>()),
+        ("config show", of::<Vec<config::show::SettingReport>>()),
         ("define-dataset", of::<define_dataset::Report>()),
         ("describe-table", of_tool("get_table_info")),
         ("doctor", of::<Vec<doctor::finding::Finding>>()),

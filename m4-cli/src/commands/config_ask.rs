@@ -32,7 +32,10 @@ fn guided(guide: &mut Guide<'_>, server: &ServerArgs) -> Outcome {
     let variables = client::variables(&place, &server.server_name);
     match login::standing(guide, &variables) {
         login::Standing::Missing(wanted) => {
-            guide.printer.note(format_args!("calls are refused until there is a token: m4 {}", wanted.words().join(" ")));
+            guide.printer.note(format_args!(
+                "calls are refused until there is a token: m4 {}",
+                wanted.words().join(" ")
+            ));
         }
         login::Standing::Unclear => guide.printer.note("`m4 doctor` says what is wrong with the settings"),
         login::Standing::There | login::Standing::NotNeeded => {}

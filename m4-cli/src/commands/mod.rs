@@ -8,7 +8,6 @@ mod backend;
 mod capabilities;
 mod config;
 mod config_ask;
-mod config_show;
 mod define_dataset;
 mod doctor;
 mod download;

@@ -4,8 +4,8 @@
 use mcp_server::env::Environment;
 use serde_json::{Map, Value};
 
+use super::config;
 use super::guided::{Guide, backend, client, dataset, login, oauth2, write};
-use super::{config, guided};
 use crate::Outcome;
 use crate::args::{QuickstartArgs, ServerArgs};
 use crate::ask::{self, Terminal, Usual};
@@ -80,7 +80,7 @@ fn set_up_client(guide: &mut Guide<'_>) -> Result<Map<String, Value>, Failure> {
         }
         None => {
             write::print(guide, &server)?;
-            Ok(guided::oauth2::variables(&server))
+            Ok(oauth2::variables(&server))
         }
     }
 }

@@ -41,7 +41,10 @@ pub(in crate::commands) fn choose(guide: &mut Guide<'_>) -> Result<Option<Place>
                 if Path::new(text).is_dir() { Ok(()) } else { Err(format!("{text} is not a folder")) }
             })?;
             client.path(guide.env, Some(Path::new(&folder))).ok_or_else(|| {
-                Failure::mendable("there is no place for the client's file", "m4 config --output FILE writes one")
+                Failure::mendable(
+                    "there is no place for the client's file",
+                    "m4 config --output FILE writes one",
+                )
             })?
         }
     };
@@ -51,7 +54,8 @@ pub(in crate::commands) fn choose(guide: &mut Guide<'_>) -> Result<Option<Place>
 /// The clients that are on this machine: those with a file or a folder of their own, or with a program on `PATH`.
 pub(in crate::commands) fn found(env: &Environment) -> Vec<Place> {
     let home = env.base_dirs().map(|dirs| dirs.home.clone());
-    let places = Client::ALL.into_iter().filter_map(|client| Some(Place { client, path: client.path(env, None)? }));
+    let places =
+        Client::ALL.into_iter().filter_map(|client| Some(Place { client, path: client.path(env, None)? }));
     let is_here = |place: &Place| {
         let folder = place.path.parent().filter(|folder| Some(*folder) != home.as_deref());
         place.path.is_file()

@@ -30,8 +30,11 @@ fn plain(entry: &Map<String, Value>) -> Vec<String> {
     for (key, value) in entry {
         match value {
             Value::Object(variables) if key == "env" => {
-                let open = |name: &str| Setting::by_env(name).is_some_and(|setting| !setting.secret) || PLACES.contains(&name);
-                let values = variables.iter().filter(|(name, _)| open(name)).filter_map(|(_, value)| value.as_str());
+                let open = |name: &str| {
+                    Setting::by_env(name).is_some_and(|setting| !setting.secret) || PLACES.contains(&name)
+                };
+                let values =
+                    variables.iter().filter(|(name, _)| open(name)).filter_map(|(_, value)| value.as_str());
                 texts.extend(values.map(str::to_owned));
             }
             Value::String(text) if OWN.contains(&key.as_str()) => texts.push(text.clone()),
@@ -56,7 +59,8 @@ fn hide(line: &str, plain: &BTreeSet<String>) -> String {
         };
         let (token, after) = rest.split_at(length);
         let is_key = after.trim_start().starts_with([':', '=']);
-        let is_table = line.trim_start().starts_with('[') && line.trim_end().ends_with(']') && !line.contains('"');
+        let is_table =
+            line.trim_start().starts_with('[') && line.trim_end().ends_with(']') && !line.contains('"');
         shown.push_str(match first {
             '"' | '\'' if is_key || plain.contains(&unquoted(token)) => token,
             '"' => "\"[redacted]\"",
@@ -175,7 +179,10 @@ mod tests {
             assert!(!text.contains("s3cr3t") || allowed, "{line}\n{text}");
             assert!(!text.contains("x s3cr3t"), "{text}");
         }
-        assert_eq!(diff("", "[mcp_servers.m4]\ncommand = \"/bin/m4\"", entry.clone()), "+ [mcp_servers.m4]\n+ command = \"/bin/m4\"");
+        assert_eq!(
+            diff("", "[mcp_servers.m4]\ncommand = \"/bin/m4\"", entry.clone()),
+            "+ [mcp_servers.m4]\n+ command = \"/bin/m4\""
+        );
         assert_eq!(diff("", "  m4:\n    command: /bin/m4", entry), "+   m4:\n+     command: /bin/m4");
     }
 

@@ -5,7 +5,7 @@ use mcp_server::config::{AuthSetting, Config, Flags, setting};
 use mcp_server::credentials::TokenSource;
 use serde_json::{Map, Value};
 
-use super::{Guide, oauth2};
+use super::Guide;
 use crate::Outcome;
 
 /// What a server wants of its callers' tokens.
@@ -31,7 +31,8 @@ pub(in crate::commands) enum Standing {
 
 /// Looks whether the server that is started with these variables would have a token to go by.
 pub(in crate::commands) fn standing(guide: &Guide<'_>, variables: &Map<String, Value>) -> Standing {
-    let text = |setting: &setting::Setting| variables.get(setting.env).and_then(Value::as_str).map(str::to_owned);
+    let text =
+        |setting: &setting::Setting| variables.get(setting.env).and_then(Value::as_str).map(str::to_owned);
     let issuer = text(&setting::OAUTH2_ISSUER_URL);
     let flags = Flags::new()
         .with(&setting::OAUTH2_ENABLED, "the client's entry", text(&setting::OAUTH2_ENABLED))
@@ -87,7 +88,8 @@ impl Wanted {
     /// The command that logs in for this server.
     pub(in crate::commands) fn words(&self) -> Vec<String> {
         let mut words = vec!["login".to_owned(), "--issuer".to_owned(), self.issuer.clone()];
-        let resource = self.audience.split(',').map(str::trim).find(|audience| ResourceUrl::parse(audience).is_ok());
+        let resource =
+            self.audience.split(',').map(str::trim).find(|audience| ResourceUrl::parse(audience).is_ok());
         let options = [("--scope", self.scopes.as_deref()), ("--resource", resource)];
         for (option, value) in options.into_iter().filter_map(|(option, value)| Some((option, value?))) {
             words.extend([option.to_owned(), value.to_owned()]);

@@ -62,9 +62,8 @@ impl Guide<'_> {
     pub(super) fn command(&self, words: &[&str]) -> Outcome {
         self.printer.note(format_args!("> m4 {}", words.join(" ")));
         let line = std::iter::once("m4").chain(words.iter().copied());
-        let cli = Cli::try_parse_from(line).map_err(|error| {
-            Failure::usage(error.to_string(), "answer something that the command takes")
-        })?;
+        let cli = Cli::try_parse_from(line)
+            .map_err(|error| Failure::usage(error.to_string(), "answer something that the command takes"))?;
         super::run(&cli.command, self.env, self.printer)
     }
 }

@@ -1,7 +1,6 @@
 //! OAuth2: whether, and if so whose tokens. The issuer is asked for its keys as soon as it is named.
 
 use mcp_server::config::{AuthSetting, Config, Flags, setting};
-use mcp_server::error::Explain as _;
 use serde_json::{Map, Value};
 
 use super::Guide;
@@ -12,7 +11,11 @@ use crate::failure::Failure;
 
 /// Asks, and puts the answers where the command line's options would be. `entry` holds the variables of the client's entry
 /// that is there: what it says is usual.
-pub(in crate::commands) fn ask(guide: &mut Guide<'_>, entry: &Map<String, Value>, server: &mut ServerArgs) -> Outcome {
+pub(in crate::commands) fn ask(
+    guide: &mut Guide<'_>,
+    entry: &Map<String, Value>,
+    server: &mut ServerArgs,
+) -> Outcome {
     let usual = Known::of(guide, entry);
     if !guide.person.confirm("Let in only callers with an OAuth2 token?", usual.is_on)? {
         server.disable_oauth2 = usual.is_on;
@@ -61,9 +64,10 @@ pub(in crate::commands) fn variables(server: &ServerArgs) -> Map<String, Value> 
 fn issuer_of(guide: &mut Guide<'_>, usual: Option<&str>) -> Result<Option<String>, Failure> {
     let mut usual = usual.map(str::to_owned);
     loop {
-        let answer = guide.line("Issuer (exactly as its tokens spell it in `iss`)", usual.as_deref(), |text| {
-            misconfigured(&Config::load(guide.env, &flags(text, AUDIENCE, None)))
-        })?;
+        let answer =
+            guide.line("Issuer (exactly as its tokens spell it in `iss`)", usual.as_deref(), |text| {
+                misconfigured(&Config::load(guide.env, &flags(text, AUDIENCE, None)))
+            })?;
         guide.printer.note(format_args!("  asking {answer} for its keys …"));
         let findings = issuer::check(&Config::load(guide.env, &flags(&answer, AUDIENCE, None)));
         for finding in &findings {
@@ -92,7 +96,7 @@ fn misconfigured(config: &Config) -> Result<(), String> {
     let said: Vec<String> = errors
         .problems()
         .iter()
-        .map(|problem| match problem.hint() {
+        .map(|problem| match &problem.hint {
             Some(hint) => format!("{problem}: {hint}"),
             None => problem.to_string(),
         })
@@ -113,7 +117,8 @@ impl Known {
         let config = Config::load(guide.env, &Flags::new());
         let value = |setting: &setting::Setting| {
             let of_entry = entry.get(setting.env).and_then(Value::as_str);
-            let shown = || config.shown().iter().find(|shown| shown.setting.key == setting.key)?.value.clone();
+            let shown =
+                || config.shown().iter().find(|shown| shown.setting.key == setting.key)?.value.clone();
             of_entry.map(str::to_owned).or_else(shown)
         };
         Self {

@@ -7,12 +7,15 @@ use super::client::{self, Place};
 use super::{Guide, diff};
 use crate::Outcome;
 use crate::args::ServerArgs;
-use crate::clients::replace::Written;
 use crate::commands::config;
 use crate::failure::Failure;
 
 /// Whether the client's file says what it is to say by the end.
-pub(in crate::commands) fn write(guide: &mut Guide<'_>, place: &Place, server: &ServerArgs) -> Result<bool, Failure> {
+pub(in crate::commands) fn write(
+    guide: &mut Guide<'_>,
+    place: &Place,
+    server: &ServerArgs,
+) -> Result<bool, Failure> {
     let plan = config::plan(place.client, &place.path, server, guide.env)?;
     if plan.before() == Some(plan.after()) {
         guide.printer.note(format_args!("{} already says this", place.path.display()));
@@ -34,15 +37,10 @@ pub(in crate::commands) fn write(guide: &mut Guide<'_>, place: &Place, server: &
     if plan.before().unwrap_or_default() != before || plan.after() != after {
         return Err(changed_meanwhile(place));
     }
-    match plan.write(clock::wall_now())? {
-        Written::Unchanged => {}
-        Written::New => guide.printer.note(format_args!("wrote {}", place.path.display())),
-        Written::Replaced(old) => {
-            guide.printer.note(format_args!("wrote {}", place.path.display()));
-            guide.printer.note(format_args!("the old file is {}", old.display()));
-        }
+    for warning in plan.warnings() {
+        guide.printer.warning(warning);
     }
-    guide.printer.note(place.client.afterwards());
+    config::tell(&plan.write(clock::wall_now())?, place.client, &place.path, guide.printer);
     Ok(true)
 }
 
@@ -55,5 +53,17 @@ fn changed_meanwhile(place: &Place) -> Failure {
 
 /// Prints the entry for a client that M4 does not know.
 pub(in crate::commands) fn print(guide: &Guide<'_>, server: &ServerArgs) -> Outcome {
-    config::print_for_any(server, guide.env, guide.printer)
+    let mut words = vec!["config", "--quick", "--server-name", &server.server_name];
+    if server.enable_oauth2 {
+        words.push("--enable-oauth2");
+    }
+    let options = [
+        ("--oauth2-issuer", &server.oauth2_issuer),
+        ("--oauth2-audience", &server.oauth2_audience),
+        ("--oauth2-scopes", &server.oauth2_scopes),
+    ];
+    for (option, value) in options {
+        words.extend(value.iter().flat_map(|value| [option, value.as_str()]));
+    }
+    guide.command(&words)
 }

@@ -31,7 +31,9 @@ impl Interrupt {
                 while tokio::signal::ctrl_c().await.is_ok() {
                     match at.load(Ordering::SeqCst) {
                         LOADING => {
-                            printer.note("stopped; the database is as it was before: run the same command again");
+                            printer.note(
+                                "stopped; the database is as it was before: run the same command again",
+                            );
                             signals::end_as_by_ctrl_c();
                         }
                         FETCHING if !asked.is_cancelled() => asked.cancel(),

@@ -36,7 +36,7 @@ pub(super) fn run(env: &Environment, printer: &Printer) -> Outcome {
 /// One setting.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Setting")]
-pub(super) struct SettingReport {
+pub(in crate::commands) struct SettingReport {
     /// Its key in the configuration file.
     key: String,
     /// Its environment variable, where it has one.

@@ -1,0 +1,86 @@
+//! Where each client keeps its file, as its documentation says; the pages are listed in `docs/clients.md`.
+
+use std::path::{Path, PathBuf};
+
+use mcp_server::env::{BaseDirs, Environment};
+
+use super::Client;
+
+impl Client {
+    /// The client's file: that of the project in `working_directory`, or the user's.
+    ///
+    /// `None` where the client keeps no such file, and for the user's where there is no home.
+    pub fn path(self, env: &Environment, working_directory: Option<&Path>) -> Option<PathBuf> {
+        match working_directory {
+            Some(folder) => self.project_file().map(|file| folder.join(file)),
+            None => self.users_file(env, Os::HERE),
+        }
+    }
+
+    /// The file of a project, relative to its folder; `None` where the client has none.
+    pub const fn project_file(self) -> Option<&'static str> {
+        match self {
+            Self::ClaudeCode => Some(".mcp.json"),
+            Self::Cursor => Some(".cursor/mcp.json"),
+            Self::VsCode => Some(".vscode/mcp.json"),
+            Self::Codex => Some(".codex/config.toml"),
+            Self::Gemini => Some(".gemini/settings.json"),
+            Self::Zed => Some(".zed/settings.json"),
+            // Its one file is in the folder it is installed in.
+            Self::LibreChat => Some("librechat.yaml"),
+            Self::Claude | Self::Windsurf | Self::Cline => None,
+        }
+    }
+
+    fn users_file(self, env: &Environment, os: Os) -> Option<PathBuf> {
+        let dirs = env.base_dirs()?;
+        let named = |variable: &str| env.os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+        let home = &dirs.home;
+        let file = match self {
+            Self::Claude => os.application_data(dirs).join("Claude/claude_desktop_config.json"),
+            Self::ClaudeCode => {
+                named("CLAUDE_CONFIG_DIR").unwrap_or_else(|| home.clone()).join(".claude.json")
+            }
+            Self::Cursor => home.join(".cursor/mcp.json"),
+            Self::VsCode => os.application_data(dirs).join("Code/User/mcp.json"),
+            Self::Windsurf => home.join(".codeium/windsurf/mcp_config.json"),
+            Self::Cline => named("CLINE_MCP_SETTINGS_PATH").unwrap_or_else(|| {
+                os.application_data(dirs)
+                    .join("Code/User/globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json")
+            }),
+            Self::Codex => named("CODEX_HOME").unwrap_or_else(|| home.join(".codex")).join("config.toml"),
+            Self::Gemini => home.join(".gemini/settings.json"),
+            // Unlike most programs it uses ~/.config on macOS too.
+            Self::Zed => {
+                dirs.config.join(if os == Os::Windows { "Zed" } else { "zed" }).join("settings.json")
+            }
+            Self::LibreChat => return None,
+        };
+        Some(file)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Os {
+    Linux,
+    MacOs,
+    Windows,
+}
+
+impl Os {
+    const HERE: Self = if cfg!(target_os = "macos") {
+        Self::MacOs
+    } else if cfg!(windows) {
+        Self::Windows
+    } else {
+        Self::Linux
+    };
+
+    /// Where Electron's programs keep their settings: `~/.config`, `~/Library/Application Support` or `%APPDATA%`.
+    fn application_data(self, dirs: &BaseDirs) -> PathBuf {
+        match self {
+            Self::MacOs => dirs.home.join("Library/Application Support"),
+            Self::Linux | Self::Windows => dirs.config.clone(),
+        }
+    }
+}
