@@ -79,7 +79,8 @@ fn a_no_at_the_end_and_an_issuer_that_is_given_up_change_nothing() {
     let file = cursor(&sandbox);
     let mut person = Person::start(&sandbox, &["config"]);
     to_oauth2(&mut person);
-    person.types("y\r").sees("Issuer").types("http://issuer.example\r").sees("https");
+    let pasted = format!("\u{1b}[200~http://issuer.example/{}\u{1b}[201~\r", "realm/".repeat(60));
+    person.types("y\r").sees("Issuer").types(&pasted).sees("https");
     person.sees("Issuer").types("http://127.0.0.1:1\r");
     person.sees("What now?").types("leave\r").sees("Write this?").types("n\r").sees("nothing was written");
     assert!(person.ends().success());
@@ -89,8 +90,6 @@ fn a_no_at_the_end_and_an_issuer_that_is_given_up_change_nothing() {
 
 #[test]
 fn ctrl_c_at_any_question_leaves_the_file_and_the_terminal_as_they_were() {
-    let sandbox = with_sample();
-    let file = cursor(&sandbox);
     type Step = fn(&mut Person);
     let steps: [Step; 4] = [
         |person| drop(person.sees("Which client?")),
@@ -105,6 +104,8 @@ fn ctrl_c_at_any_question_leaves_the_file_and_the_terminal_as_they_were() {
         },
     ];
     for step in steps {
+        let sandbox = with_sample();
+        let file = cursor(&sandbox);
         let mut person = Person::start(&sandbox, &["config"]);
         step(&mut person);
         assert!(!person.terminal_is_as_usual(), "questions are asked in raw mode");

@@ -44,35 +44,54 @@ fn plain(entry: &Map<String, Value>) -> Vec<String> {
     texts
 }
 
-/// The line with every value hidden that is not among `plain`. It is read in all of the formats at once: a quoted text is a key
-/// where `:` or `=` follows, and so is what stands bare before them.
+/// The line with every value hidden that is not among `plain`. It is read in all of the formats at once: a key is a name, bare
+/// or in quotes, where one can begin and before `:` or `=`.
 fn hide(line: &str, plain: &BTreeSet<String>) -> String {
     let mut shown = String::with_capacity(line.len());
     let mut rest = line;
+    let mut depth = 0_usize;
     while let Some(first) = rest.chars().next() {
         let length = match first {
             '"' | '\'' => quoted(rest, first),
             '#' => rest.len(),
             '/' if rest.starts_with("//") || rest.starts_with("/*") => rest.len(),
-            _ if is_bare(first) => bare(rest),
+            _ if is_bare(first) => bare(rest, depth > 0),
             _ => first.len_utf8(),
         };
         let (token, after) = rest.split_at(length);
-        let is_key = after.trim_start().starts_with([':', '=']);
-        let is_table =
-            line.trim_start().starts_with('[') && line.trim_end().ends_with(']') && !line.contains('"');
+        let begins = shown.trim_end().is_empty() || shown.trim_end().ends_with(['{', '[', ',', '-', '.']);
+        let is_key = begins && after.trim_start().starts_with([':', '=']);
         shown.push_str(match first {
+            '{' | '[' => {
+                depth += 1;
+                token
+            }
+            '}' | ']' => {
+                depth = depth.saturating_sub(1);
+                token
+            }
             '"' | '\'' if is_key || plain.contains(&unquoted(token)) => token,
             '"' => "\"[redacted]\"",
             '\'' => "'[redacted]'",
             '#' => "# …",
-            '/' if token.len() > 1 && !is_bare(first) => "// …",
-            _ if !is_bare(first) || is_key || is_table || is_literal(token) || plain.contains(token) => token,
+            '/' if rest.starts_with("//") || rest.starts_with("/*") => "// …",
+            _ if !is_bare(first) || is_literal(token) || plain.contains(token) => token,
+            _ if is_name(token) && (is_key || is_head(line)) => token,
             _ => "[redacted]",
         });
         rest = after;
     }
     shown
+}
+
+/// Whether the line is the head of a table in TOML.
+fn is_head(line: &str) -> bool {
+    let inner = line.trim().strip_prefix('[').and_then(|line| line.strip_suffix(']'));
+    inner.is_some_and(|inner| inner.contains('.') && is_name(inner))
+}
+
+fn is_name(token: &str) -> bool {
+    token.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
 }
 
 fn quoted(text: &str, quote: char) -> usize {
@@ -92,13 +111,14 @@ fn unquoted(token: &str) -> String {
     serde_json::from_str(token).unwrap_or_else(|_| token.trim_matches(['"', '\'']).to_owned())
 }
 
-/// What a value without quotes is made of: in YAML nearly anything, so that its parts count as one.
-fn bare(text: &str) -> usize {
+/// What a name or value without quotes is made of; in YAML a value is nearly anything, up to the end of the line.
+fn bare(text: &str, is_nested: bool) -> usize {
     let mut end = text.len();
     for (place, c) in text.char_indices() {
         let after = &text[place + c.len_utf8()..];
         let ends = match c {
-            ',' | ']' | '}' | '=' => true,
+            ',' | ']' | '}' => is_nested,
+            '=' => true,
             ':' => after.is_empty() || after.starts_with(' '),
             '#' => text[..place].ends_with(' '),
             _ => false,
@@ -170,6 +190,14 @@ mod tests {
             "  K: https://user:s3cr3t@host/path?k=s3cr3t",
             "  K: Bearer s3cr3t  # s3cr3t",
             "    s3cr3t",
+            "  K: a,s3cr3t=b",
+            "  K: s3cr3t==",
+            "  K: { L: s3cr3t, M: [s3cr3t, s3cr3t] }",
+            "['s3cr3t', \"s3cr3t\"]",
+            "[s3cr3t]",
+            "  - K=s3cr3t",
+            "/* s3cr3t */",
+            "/path/s3cr3t",
             "K: 's3cr3t'",
             "\"\"\"s3cr3t",
             "K = \"s3cr3t",

@@ -67,3 +67,6 @@ impl Guide<'_> {
         super::run(&cli.command, self.env, self.printer)
     }
 }
+
+#[cfg(test)]
+mod tests;
