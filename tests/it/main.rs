@@ -32,6 +32,8 @@ mod http_transport;
 #[cfg(unix)]
 mod ingest;
 mod init_sources;
+#[cfg(unix)]
+mod interactive;
 mod introspection;
 mod issuer;
 mod json_schema;
@@ -55,6 +57,8 @@ mod mock_issuer_binary;
 mod notes;
 mod one_gate;
 mod policy;
+#[cfg(unix)]
+mod pty;
 mod real_demo;
 mod refusals;
 mod reinit;

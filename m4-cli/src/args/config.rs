@@ -36,8 +36,8 @@ pub struct ConfigArgs {
     /// Write the file of the project in this folder instead of the user's
     #[arg(long, value_name = "DIR", conflicts_with = "output")]
     pub working_directory: Option<PathBuf>,
-    /// Ask nothing
-    #[arg(long)]
+    /// Ask nothing; -q does the same
+    #[arg(long, visible_alias = "no-interactive")]
     pub quick: bool,
     /// Print the entry that would be written, and write nothing
     #[arg(long, requires = "client")]
@@ -60,7 +60,7 @@ pub enum ConfigTarget {
 }
 
 /// What the client is to start or to connect to.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct ServerArgs {
     /// What the client calls the server
     #[arg(long, value_name = "NAME", default_value = SERVER_NAME)]

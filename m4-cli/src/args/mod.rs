@@ -12,6 +12,7 @@ mod init;
 mod keys;
 mod login;
 mod query;
+mod quickstart;
 mod serve;
 mod status;
 
@@ -33,6 +34,7 @@ pub use self::init::{EventFormat, FetchArgs, InitArgs, TellArgs};
 pub use self::keys::{ApiKeysArgs, ApiKeysCommand, CreateKeyArgs, ListKeysArgs, RevokeKeyArgs};
 pub use self::login::LoginArgs;
 pub use self::query::QueryArgs;
+pub use self::quickstart::QuickstartArgs;
 pub use self::serve::ServeArgs;
 pub use self::status::StatusArgs;
 
@@ -110,6 +112,8 @@ pub enum Command {
     Logout(LogoutArgs),
     /// Run one read-only query
     Query(QueryArgs),
+    /// Set everything up, step by step: dataset, engine, client, login
+    Quickstart(QuickstartArgs),
     /// Remove a dataset's database
     RemoveDataset(RemoveDatasetArgs),
     /// List a dataset's tables

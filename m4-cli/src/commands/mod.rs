@@ -7,15 +7,18 @@ mod auth;
 mod backend;
 mod capabilities;
 mod config;
+mod config_ask;
 mod define_dataset;
 mod doctor;
 mod download;
+mod guided;
 mod init;
 mod inventory;
 mod keys;
 mod list_datasets;
 mod login;
 mod query;
+mod quickstart;
 mod remove_dataset;
 mod serve;
 mod status;
@@ -44,6 +47,7 @@ pub fn run(command: &Command, env: &Environment, printer: &Printer) -> Outcome {
         Command::Login(args) => login::run(args, env, printer),
         Command::Logout(args) => account::logout::run(args, env, printer),
         Command::Query(args) => query::run(args, env, printer),
+        Command::Quickstart(args) => quickstart::run(args, env, printer),
         Command::RemoveDataset(args) => remove_dataset::run(args, env, printer),
         Command::Schema(args) => tables::list(args, env, printer),
         Command::Serve(args) => serve::run(args, env),

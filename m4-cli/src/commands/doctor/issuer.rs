@@ -9,7 +9,7 @@ use mcp_server::gate;
 use super::finding::Finding;
 
 /// One finding per issuer; none while OAuth2 is off.
-pub(super) fn check(config: &Config) -> Vec<Finding> {
+pub(in crate::commands) fn check(config: &Config) -> Vec<Finding> {
     let AuthSetting::Enabled(auth) = &config.auth else { return Vec::new() };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -4,7 +4,7 @@ mod api_keys;
 mod config;
 mod datasets;
 pub(super) mod finding;
-mod issuer;
+pub(super) mod issuer;
 mod leftovers;
 mod programs;
 mod token;
