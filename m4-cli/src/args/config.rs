@@ -20,6 +20,7 @@ use crate::clients::Client;
   m4 config cursor --remove
   m4 config check"
 )]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch that is typed")]
 pub struct ConfigArgs {
     /// What to look at instead of writing.
     #[command(subcommand)]
@@ -101,7 +102,7 @@ pub struct ServerArgs {
     /// How the client reaches the server: started by it, or over HTTP
     #[arg(long, value_enum, value_name = "TRANSPORT")]
     pub transport: Option<Transport>,
-    /// Where the server answers over HTTP, like https://m4.example/mcp
+    /// Where the server answers over HTTP: its public URL and /mcp
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
 }
