@@ -11,7 +11,10 @@ mod client;
 mod client_credentials;
 mod cohort;
 mod concurrency;
+#[cfg(unix)]
+mod config_bad_input;
 mod config_claude;
+mod config_clients;
 mod credentials;
 mod datasets_cli;
 mod download;

@@ -34,7 +34,7 @@ fn help_texts() {
     insta::assert_snapshot!("help_auth_status", help(&["auth", "status"]));
     insta::assert_snapshot!("help_backend", help(&["backend"]));
     insta::assert_snapshot!("help_config", help(&["config"]));
-    insta::assert_snapshot!("help_config_claude", help(&["config", "claude"]));
+    insta::assert_snapshot!("help_config_check", help(&["config", "check"]));
     insta::assert_snapshot!("help_capabilities", help(&["capabilities"]));
     insta::assert_snapshot!("help_define_dataset", help(&["define-dataset"]));
     insta::assert_snapshot!("help_describe_table", help(&["describe-table"]));
@@ -65,6 +65,13 @@ fn usage_errors_name_what_would_do() {
         "on_and_off",
         refused(&["config", "claude", "--enable-oauth2", "--disable-oauth2"])
     );
+    insta::assert_snapshot!("unknown_client", refused(&["config", "curser"]));
+    insta::assert_snapshot!(
+        "remove_and_change",
+        refused(&["config", "cursor", "--remove", "--enable-oauth2"])
+    );
+    insta::assert_snapshot!("remove_nothing", refused(&["config", "--remove"]));
+    insta::assert_snapshot!("rate_limit", refused(&["config", "cursor", "--oauth2-rate-limit", "100/"]));
     insta::assert_snapshot!("unknown_command", refused(&["confg"]));
 }
 
@@ -76,6 +83,11 @@ fn the_commands_of_the_seeds_are_understood() {
         "config --enable-oauth2 --oauth2-issuer https://i --oauth2-audience a -o f.json",
         "backend bigquery --project-id my-project",
         "config show",
+        "config vscode --backend duckdb --db-path x.duckdb --server-name wards --quick --working-directory . --dry-run",
+        "config codex -b duckdb -p x.duckdb --oauth2-jwks-url https://i/k --oauth2-client-id c --oauth2-rate-limit 100/60",
+        "config --transport http --url https://m4.example/mcp --json -q",
+        "config cline --remove --json",
+        "config check librechat --working-directory . --json",
         "doctor --json",
         "init mimic-iv-demo --src dir --force",
         "query --sql SELECT --dataset mimic-iv-demo --json --limit 5",

@@ -84,3 +84,43 @@ impl Os {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(os: Os, config: &str, more: &[(&str, &str)]) -> String {
+        let dirs = BaseDirs { home: "/home/ann".into(), config: config.into(), data: "/unused".into() };
+        let env = Environment::from_pairs(more.iter().copied()).with_base_dirs(dirs);
+        let line = |client: &Client| {
+            let file = client.users_file(&env, os).map(|path| path.display().to_string());
+            format!("{:<12}{}\n", client.name(), file.unwrap_or_default()).replace('\\', "/")
+        };
+        Client::ALL.iter().map(line).collect()
+    }
+
+    #[test]
+    fn every_platform_has_its_own_places() {
+        insta::assert_snapshot!("linux", of(Os::Linux, "/home/ann/.config", &[]));
+        insta::assert_snapshot!("macos", of(Os::MacOs, "/home/ann/.config", &[]));
+        insta::assert_snapshot!("windows", of(Os::Windows, "/home/ann/AppData/Roaming", &[]));
+    }
+
+    #[test]
+    fn the_clients_own_variables_lead_elsewhere() {
+        let named =
+            [("CLAUDE_CONFIG_DIR", "/c"), ("CODEX_HOME", "/x"), ("CLINE_MCP_SETTINGS_PATH", "relative")];
+        let paths = of(Os::Linux, "/home/ann/.config", &named);
+        assert!(paths.contains("/c/.claude.json") && paths.contains("/x/config.toml"), "{paths}");
+        assert!(!paths.contains("relative"), "{paths}");
+        assert_eq!(Client::Cursor.path(&Environment::default(), None), None, "there is no home");
+    }
+
+    #[test]
+    fn a_project_has_the_file_that_its_client_looks_for() {
+        let file = |client: Client| client.path(&Environment::default(), Some(Path::new("/ward")));
+        assert_eq!(file(Client::VsCode), Some("/ward/.vscode/mcp.json".into()));
+        assert_eq!(file(Client::ClaudeCode), Some("/ward/.mcp.json".into()));
+        assert_eq!(file(Client::Claude), None);
+    }
+}

@@ -229,3 +229,139 @@ const MOST_PER_SECOND: u32 = 99;
 const LARGEST: u64 = 64 << 20;
 const PATIENCE: u32 = 200;
 const PAUSE: Duration = Duration::from_millis(50);
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+
+    fn noon() -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(1_700_000_000)
+    }
+
+    fn planned(path: &Path) -> Result<Replacement, ReplaceError> {
+        Ok(Replacement { path: path.to_owned(), read: current(path)?, content: "after".to_owned() })
+    }
+
+    fn put(path: &Path) -> Result<Written, ReplaceError> {
+        let planned = planned(path)?;
+        planned.write(&Turn::wait(path)?, noon())
+    }
+
+    fn with_file(content: &[u8]) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.json");
+        fs::write(&path, content).unwrap();
+        (folder, path)
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<_> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name != ".m4-config.lock")
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn the_old_file_is_kept_and_a_second_run_changes_and_copies_nothing() {
+        let (folder, path) = with_file(b"before");
+        let Written::Replaced(backup) = put(&path).unwrap() else { panic!("not replaced") };
+        assert_eq!(fs::read_to_string(&backup).unwrap(), "before");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "after");
+        assert_eq!(names(folder.path()), ["config.json", "config.json.20231114T221320Z.bak"]);
+        assert_eq!(put(&path).unwrap(), Written::Unchanged);
+        fs::write(&path, "again").unwrap();
+        put(&path).unwrap();
+        assert_eq!(names(folder.path()).len(), 3, "copies of one second do not replace each other");
+    }
+
+    #[test]
+    fn a_missing_file_is_made_with_its_folder_and_without_a_copy() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("Claude/config.json");
+        assert_eq!(put(&path).unwrap(), Written::New);
+        assert_eq!(names(path.parent().unwrap()), ["config.json"]);
+    }
+
+    #[test]
+    fn a_file_that_changed_meanwhile_is_left_alone() {
+        let (folder, path) = with_file(b"before");
+        let late = planned(&path).unwrap();
+        fs::write(&path, "theirs").unwrap();
+        let error = late.write(&Turn::wait(&path).unwrap(), noon()).unwrap_err();
+        assert!(matches!(error, ReplaceError::ChangedMeanwhile(_)));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "theirs");
+        assert_eq!(names(folder.path()), ["config.json"]);
+        let new = folder.path().join("new.json");
+        let late = planned(&new).unwrap();
+        fs::write(&new, "theirs").unwrap();
+        assert!(late.write(&Turn::wait(&new).unwrap(), noon()).is_err());
+        assert_eq!(fs::read_to_string(&new).unwrap(), "theirs");
+    }
+
+    #[test]
+    fn whoever_has_the_turn_is_waited_for() {
+        let (_folder, path) = with_file(b"0");
+        let writers: Vec<_> = (0..8)
+            .map(|_| {
+                let path = path.clone();
+                std::thread::spawn(move || {
+                    let turn = Turn::wait(&path).unwrap();
+                    let read = current(&path).unwrap();
+                    let count: u32 = String::from_utf8(read.clone().unwrap()).unwrap().parse().unwrap();
+                    let next = Replacement { path, read, content: (count + 1).to_string() };
+                    next.write(&turn, noon()).unwrap();
+                })
+            })
+            .collect();
+        writers.into_iter().for_each(|writer| writer.join().unwrap());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "8");
+    }
+
+    #[test]
+    fn something_else_than_a_file_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(matches!(put(folder.path()), Err(ReplaceError::NotAFile(_))));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_and_modes_stay_and_the_copy_is_as_private_as_the_file() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let (folder, real) = with_file(b"{}");
+        fs::set_permissions(&real, fs::Permissions::from_mode(0o640)).unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        let link = elsewhere.path().join("config.json");
+        symlink(&real, &link).unwrap();
+        let Written::Replaced(backup) = put(&link).unwrap() else { panic!("not replaced") };
+        assert!(link.symlink_metadata().unwrap().is_symlink());
+        assert_eq!(backup.parent().unwrap(), folder.path().canonicalize().unwrap());
+        for path in [&real, &backup] {
+            assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o640);
+        }
+        let nowhere = elsewhere.path().join("dangling");
+        symlink("nowhere", &nowhere).unwrap();
+        assert!(put(&nowhere).is_err());
+        assert_eq!(names(elsewhere.path()), ["config.json", "dangling"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_that_cannot_be_written_is_an_error() {
+        use std::os::unix::fs::PermissionsExt;
+        let (folder, path) = with_file(b"{}");
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o500)).unwrap();
+        let may_write_anyway = File::create(folder.path().join("probe")).is_ok();
+        if may_write_anyway {
+            println!("skipped: this user may write anywhere, so a read-only folder cannot be tested");
+        } else {
+            assert!(matches!(put(&path), Err(ReplaceError::Unwritable { .. })));
+            assert_eq!(fs::read(&path).unwrap(), b"{}");
+        }
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    }
+}

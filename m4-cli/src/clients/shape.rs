@@ -160,9 +160,10 @@ mod tests {
             assert_eq!(url(&there), Some("https://m4.example/mcp"));
             assert!(command(&there).is_none() && !there.contains_key("env"), "{client:?}");
             assert_eq!(there["disabled"], true);
-            let mut back = stdio(Some(client), Some(&there), Path::new("/m4"), object(json!({ "A": "b" })));
-            back.remove("disabled");
-            assert_eq!(Value::Object(back).to_string().len(), Value::Object(first).to_string().len());
+            let back = stdio(Some(client), Some(&there), Path::new("/m4"), object(json!({ "A": "b" })));
+            assert_eq!((url(&back), command(&back)), (None, Some("/m4")));
+            assert!(back.get("type").is_none_or(|kind| kind == "stdio"), "{client:?}");
+            assert_eq!((&back["disabled"], variables(&back)), (&json!(true), variables(&first)));
         }
     }
 

@@ -66,7 +66,7 @@ impl Document {
         }
         let mut expected = self.value.clone();
         put(&mut expected, path, value);
-        self.apply(&changes, expected)
+        self.apply(&changes, &[expected])
     }
 
     /// Deletes the key at the end of `path`; `false` where there is none.
@@ -77,7 +77,11 @@ impl Document {
         if mapping.and_then(|mapping| mapping.shift_remove(*key)).is_none() {
             return Ok(false);
         }
-        self.apply(&[Change::Delete { path: owned(path) }], expected)?;
+        let mut acceptable = vec![expected];
+        if self.format == Format::Toml {
+            acceptable.extend(without_emptied(&acceptable[0], parent));
+        }
+        self.apply(&[Change::Delete { path: owned(path) }], &acceptable)?;
         Ok(true)
     }
 
@@ -86,7 +90,7 @@ impl Document {
         if self.byte_order_mark { format!("{BYTE_ORDER_MARK}{}", self.text) } else { self.text.clone() }
     }
 
-    fn apply(&mut self, changes: &[Change], expected: Value) -> Result<(), NotUnderstood> {
+    fn apply(&mut self, changes: &[Change], acceptable: &[Value]) -> Result<(), NotUnderstood> {
         let mut text = self.text.clone();
         for change in changes {
             text = match self.format {
@@ -99,8 +103,8 @@ impl Document {
             return Err(NotUnderstood::TooLarge);
         }
         match read(self.format, &text) {
-            Ok(read) if read == expected => {
-                (self.text, self.value) = (text, expected);
+            Ok(value) if acceptable.contains(&value) => {
+                (self.text, self.value) = (text, value);
                 Ok(())
             }
             _ => Err(NotUnderstood::CannotBeEdited(NOT_READ_BACK)),
@@ -261,6 +265,22 @@ fn put(root: &mut Value, path: &[&str], value: &Value) {
         here = mapping.entry(*key).or_insert(Value::Null);
     }
     *here = value.clone();
+}
+
+/// `value` without the mappings on the way to `path` that have nothing in them: a TOML table that only its sections named
+/// goes with the last of them.
+fn without_emptied(value: &Value, path: &[&str]) -> Vec<Value> {
+    let mut steps = Vec::new();
+    let mut here = value.clone();
+    for depth in (1..=path.len()).rev() {
+        if at(&here, &path[..depth]).is_none_or(|mapping| *mapping != Value::Object(Map::new())) {
+            break;
+        }
+        let parent = at_mut(&mut here, &path[..depth - 1]).and_then(Value::as_object_mut);
+        parent.and_then(|mapping| mapping.shift_remove(path[depth - 1]));
+        steps.push(here.clone());
+    }
+    steps
 }
 
 fn at<'a>(value: &'a Value, path: &[&str]) -> Option<&'a Value> {

@@ -124,7 +124,8 @@ pub(in crate::commands) fn look(
     server: Option<&Path>,
     env: &Environment,
 ) -> Vec<ClientReport> {
-    let about = About { client, path, server: None };
+    let usual = client.path(env, None).as_deref() == Some(path);
+    let about = About { client, path, usual, server: None };
     let file = match ClientFile::read(client, path) {
         Ok(file) if !file.exists() => return Vec::new(),
         Ok(file) => file,
@@ -168,6 +169,8 @@ fn is_ours(name: &str, fields: &Map<String, Value>) -> bool {
 struct About<'a> {
     client: Client,
     path: &'a Path,
+    /// Whether `m4 config` finds the file by itself.
+    usual: bool,
     server: Option<&'a str>,
 }
 
@@ -187,7 +190,8 @@ impl About<'_> {
     fn again(&self) -> String {
         let name = self.server.filter(|name| *name != "m4");
         let name = name.map(|name| format!(" --server-name '{name}'")).unwrap_or_default();
-        format!("run: m4 config {}{name} --output '{}'", self.client.name(), self.path.display())
+        let output = if self.usual { String::new() } else { format!(" --output '{}'", self.path.display()) };
+        format!("run: m4 config {}{name}{output}", self.client.name())
     }
 }
 
@@ -284,6 +288,7 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
+    use mcp_server::env::BaseDirs;
     use serde_json::json;
 
     use super::*;
@@ -295,7 +300,10 @@ mod tests {
         fs::set_permissions(&server, fs::Permissions::from_mode(0o755)).unwrap();
         let path = folder.path().join("file");
         fs::write(&path, text.replace("SERVER", server.to_str().unwrap())).unwrap();
-        let mut reports = look(client, &path, Some(&server), &Environment::default());
+        let home = folder.path();
+        let dirs = BaseDirs { home: home.into(), config: home.join("config"), data: home.join("data") };
+        let env = Environment::default().with_base_dirs(dirs);
+        let mut reports = look(client, &path, Some(&server), &env);
         for report in &mut reports {
             report.show_paths_as(&Paths::hidden_for(&Environment::default()));
         }
