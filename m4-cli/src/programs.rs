@@ -1,7 +1,11 @@
 //! Where the other parts of M4 are on this machine.
 
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX, EXE_SUFFIX};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::time::Duration;
 
 use mcp_server::env::Environment;
 
@@ -33,6 +37,59 @@ pub fn shadowed_by(own: &Path, env: &Environment) -> Option<PathBuf> {
     (!same).then_some(first)
 }
 
+/// What a program said of itself.
+#[derive(Debug)]
+pub struct Said {
+    /// Whether it ended well.
+    pub success: bool,
+    /// The first line of its output.
+    pub output: String,
+    /// What it complained of last.
+    pub complaint: String,
+}
+
+/// Runs `program --version`, and ends it where it has not ended after five seconds.
+pub fn version_of(program: &Path) -> io::Result<Said> {
+    let mut child = Command::new(program)
+        .arg("--version")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let (output, complaint) = (beginning(child.stdout.take()), beginning(child.stderr.take()));
+    let text = |said: &Receiver<String>| said.recv_timeout(PATIENCE).ok();
+    let (Some(output), Some(complaint)) = (text(&output), text(&complaint)) else {
+        let _ = child.kill();
+        let _ = child.wait();
+        return Err(io::Error::new(io::ErrorKind::TimedOut, "it did not end within five seconds"));
+    };
+    let line = |line: Option<&str>| line.unwrap_or_default().trim().chars().take(LONGEST_LINE).collect();
+    Ok(Said {
+        success: child.wait()?.success(),
+        output: line(output.lines().next()),
+        complaint: line(complaint.lines().last()),
+    })
+}
+
+/// The first few thousand bytes of a stream, when it has ended.
+fn beginning(stream: Option<impl Read + Send + 'static>) -> Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let read = stream.map(|mut stream| {
+            stream.by_ref().take(MOST_READ).read_to_end(&mut bytes)?;
+            io::copy(&mut stream, &mut io::sink())
+        });
+        drop(read);
+        let _ = sender.send(String::from_utf8_lossy(&bytes).into_owned());
+    });
+    receiver
+}
+
+const PATIENCE: Duration = Duration::from_secs(5);
+const MOST_READ: u64 = 8 * 1024;
+const LONGEST_LINE: usize = 200;
+
 /// The server's name.
 pub const SERVER: &str = "m4-mcp-server";
 
@@ -63,6 +120,21 @@ mod tests {
         let beside = program(&here, SERVER);
         assert_eq!(server(Some(&own), &env), Some(beside));
         assert_eq!(server(None, &Environment::default()), None);
+    }
+
+    #[test]
+    fn a_program_says_its_version_or_why_it_cannot() {
+        let folder = tempfile::tempdir().unwrap();
+        let said = |script: &str| {
+            let path = program(folder.path(), "p");
+            fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+            version_of(&path)
+        };
+        let good = said("echo m4 $1; echo more").unwrap();
+        assert!(good.success && good.output == "m4 --version", "{good:?}");
+        let bad = said("echo first >&2; echo libduckdb.so: not found >&2; exit 127").unwrap();
+        assert!(!bad.success && bad.complaint == "libduckdb.so: not found", "{bad:?}");
+        assert!(version_of(&folder.path().join("none")).is_err());
     }
 
     #[test]

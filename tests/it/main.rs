@@ -17,6 +17,7 @@ mod config_claude;
 mod config_clients;
 mod credentials;
 mod datasets_cli;
+mod doctor;
 mod download;
 mod download_abuse;
 mod download_credentials;
@@ -53,6 +54,8 @@ mod login_device;
 mod logins;
 #[cfg(unix)]
 mod logout;
+#[cfg(unix)]
+mod migrate;
 mod mock_issuer_binary;
 mod notes;
 mod one_gate;

@@ -11,6 +11,7 @@ mod download;
 mod init;
 mod keys;
 mod login;
+mod migrate;
 mod query;
 mod quickstart;
 mod serve;
@@ -33,6 +34,7 @@ pub use self::download::DownloadArgs;
 pub use self::init::{EventFormat, FetchArgs, InitArgs, TellArgs};
 pub use self::keys::{ApiKeysArgs, ApiKeysCommand, CreateKeyArgs, ListKeysArgs, RevokeKeyArgs};
 pub use self::login::LoginArgs;
+pub use self::migrate::MigrateArgs;
 pub use self::query::QueryArgs;
 pub use self::quickstart::QuickstartArgs;
 pub use self::serve::ServeArgs;
@@ -110,6 +112,8 @@ pub enum Command {
     Login(Box<LoginArgs>),
     /// End logins: remove them here, and give their tokens back to the issuer
     Logout(LogoutArgs),
+    /// Take over what the Python packages and FluidMCP left: datasets, settings, client entries, logins
+    Migrate(MigrateArgs),
     /// Run one read-only query
     Query(QueryArgs),
     /// Set everything up, step by step: dataset, engine, client, login

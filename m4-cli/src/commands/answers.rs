@@ -7,8 +7,8 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use super::{
-    account, auth, backend, config, define_dataset, doctor, download, init, keys, login, remove_dataset,
-    status,
+    account, auth, backend, config, define_dataset, doctor, download, init, keys, login, migrate,
+    remove_dataset, status,
 };
 use crate::output::envelope::{Envelope, VERSION};
 
@@ -34,6 +34,7 @@ pub fn answers() -> Vec<(&'static str, Value)> {
         ("list-datasets", of_tool("list_datasets")),
         ("login", of::<Option<login::Report<'_>>>()),
         ("logout", of::<account::logout::Report>()),
+        ("migrate", of::<migrate::Report<'_>>()),
         ("query", of_tool("execute_query")),
         ("remove-dataset", of::<remove_dataset::Report>()),
         ("schema", of_tool("get_database_schema")),

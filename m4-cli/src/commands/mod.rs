@@ -17,6 +17,7 @@ mod inventory;
 mod keys;
 mod list_datasets;
 mod login;
+mod migrate;
 mod query;
 mod quickstart;
 mod remove_dataset;
@@ -46,6 +47,7 @@ pub fn run(command: &Command, env: &Environment, printer: &Printer) -> Outcome {
         Command::ListDatasets(args) => list_datasets::run(args, env, printer),
         Command::Login(args) => login::run(args, env, printer),
         Command::Logout(args) => account::logout::run(args, env, printer),
+        Command::Migrate(args) => migrate::run(args, env, printer),
         Command::Query(args) => query::run(args, env, printer),
         Command::Quickstart(args) => quickstart::run(args, env, printer),
         Command::RemoveDataset(args) => remove_dataset::run(args, env, printer),

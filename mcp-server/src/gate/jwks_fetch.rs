@@ -5,15 +5,18 @@
 //! - Bodies are taken as they come, never unpacked, so a small answer cannot become a large one.
 //! - `Cache-Control: max-age` is passed on; the lifecycle bounds it.
 
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use auth_core::algorithm::Algorithm;
 use auth_core::jwks::{FetchFailed, FetchOutcome, KeySet, KeySetError, MAX_JWKS_BYTES, Validators, max_age};
 use auth_core::oauth::metadata::{Issuer, MAX_METADATA_BYTES, Metadata, MetadataError};
 use auth_core::oauth::url::is_loopback;
+use auth_core::time::UnixTime;
 use futures_util::future::BoxFuture;
+use jiff::fmt::rfc2822::DateTimeParser;
 use reqwest::header::{
-    ACCEPT, CACHE_CONTROL, ETAG, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
+    ACCEPT, AGE, CACHE_CONTROL, DATE, ETAG, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
 };
 use reqwest::{Client, Response, StatusCode, redirect};
 use tokio::sync::Mutex;
@@ -31,6 +34,8 @@ pub(super) struct HttpKeySource {
     configured: Option<Url>,
     /// Found by discovery; forgotten when it stops working.
     discovered: Mutex<Option<Url>>,
+    /// What the issuer's clock said in its last answer that told.
+    clock: std::sync::Mutex<Option<UnixTime>>,
 }
 
 impl HttpKeySource {
@@ -69,7 +74,19 @@ impl HttpKeySource {
             .no_deflate()
             .no_zstd()
             .build()?;
-        Ok(Self { http, issuer, algorithms, configured: jwks_url, discovered: Mutex::new(None) })
+        Ok(Self {
+            http,
+            issuer,
+            algorithms,
+            configured: jwks_url,
+            discovered: Mutex::default(),
+            clock: std::sync::Mutex::default(),
+        })
+    }
+
+    /// What the issuer's clock said when it last answered; `None` when it did not.
+    pub(super) fn clock(&self) -> Option<UnixTime> {
+        *self.clock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn fetch_keys(&self, validators: Option<Validators>) -> Result<FetchOutcome, FetchFailed> {
@@ -145,7 +162,11 @@ impl HttpKeySource {
                 (None, None) => request,
             };
         }
-        request.send().await.map_err(|error| failure(&error))
+        let response = request.send().await.map_err(|error| failure(&error))?;
+        if let Some(clock) = dated(&response) {
+            *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some(clock);
+        }
+        Ok(response)
     }
 }
 
@@ -187,6 +208,13 @@ fn header<'a>(response: &'a Response, name: &HeaderName) -> Option<&'a str> {
     let mut values = response.headers().get_all(name).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return None };
     value.to_str().ok()
+}
+
+/// The sender's clock as it is now: its `Date` (RFC 9110 §6.6.1), and the `Age` since where a cache answers (RFC 9111 §5.1).
+fn dated(response: &Response) -> Option<UnixTime> {
+    let date = DateTimeParser::new().parse_timestamp(header(response, &DATE)?).ok()?;
+    let age = header(response, &AGE).and_then(|age| age.parse::<u32>().ok()).unwrap_or_default();
+    Some(UnixTime(date.as_second()).saturating_add(age.into()))
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

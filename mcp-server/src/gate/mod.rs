@@ -28,7 +28,7 @@ use self::api_keys::ApiKeyStore;
 use self::clock::Clock;
 use self::driver::{KeyDriver, Published};
 use self::introspection::IntrospectionClient;
-pub use self::setup::{fetch_keys, policies, unsupported};
+pub use self::setup::{Asked, ask, fetch_keys, policies, unsupported};
 use crate::audit;
 use crate::config::{ApiKeyRules, AuthSetting, Config};
 use crate::error::Explain as _;

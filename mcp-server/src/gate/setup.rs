@@ -6,6 +6,7 @@ use auth_core::authenticator::Authenticator;
 use auth_core::jwks::{FetchFailed, KeyLifecycle, KeySet, LifecycleSettings};
 use auth_core::limit::{DEFAULT_CAPACITY, RateLimit, RateLimiter};
 use auth_core::policy::Policy;
+use auth_core::time::UnixTime;
 
 use super::IssuerDriver;
 use super::clock::Clock;
@@ -28,8 +29,27 @@ pub fn policies(auth: &AuthConfig) -> Vec<Policy> {
 
 /// Gets an issuer's keys once, to see whether they can be had and used. Verifies nothing.
 pub async fn fetch_keys(issuer: &IssuerConfig) -> Result<KeySet, FetchFailed> {
-    let source = key_source(issuer).map_err(|_| FetchFailed::Unreachable)?;
-    source.fetch().await
+    ask(issuer).await.keys
+}
+
+/// An issuer's answer to somebody who looks at it.
+#[derive(Debug)]
+pub struct Asked {
+    /// Its keys as they are now.
+    pub keys: Result<KeySet, FetchFailed>,
+    /// What its clock said when it answered, where it told.
+    pub clock: Option<UnixTime>,
+}
+
+/// Asks an issuer for its keys once, as the gate does, and reads its clock off the answer. Verifies nothing.
+pub async fn ask(issuer: &IssuerConfig) -> Asked {
+    match key_source(issuer) {
+        Ok(source) => {
+            let keys = source.fetch().await;
+            Asked { keys, clock: source.clock() }
+        }
+        Err(_) => Asked { keys: Err(FetchFailed::Unreachable), clock: None },
+    }
 }
 
 /// The decisions and the ways to every issuer. The error is for callers: it names settings and no values.

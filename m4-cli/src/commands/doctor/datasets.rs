@@ -1,17 +1,32 @@
 //! Looks at the datasets: which are set up, and which definitions could not be used.
 
-use mcp_server::config::{AuthSetting, Config};
+use mcp_server::backend::QueryError;
+use mcp_server::config::{AuthSetting, BackendKind, Config};
 use mcp_server::dataset::Registry;
 use mcp_server::error::Explain as _;
+use mcp_server::tools::CallError;
 
 use super::finding::Finding;
+use super::token::Own;
 use crate::commands::ask::Asking;
 use crate::commands::inventory::{self, Inventory};
 
-pub(super) fn check(config: &Config) -> Vec<Finding> {
-    let mut findings = names(config);
-    findings.extend(contents(config));
+pub(super) fn check(config: &Config, own: Option<&Own>) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = backend(config).into_iter().collect();
+    findings.extend(names(config));
+    findings.extend(contents(config, own));
     findings
+}
+
+fn backend(config: &Config) -> Option<Finding> {
+    (config.backend.kind != BackendKind::DuckDb).then(|| {
+        Finding::fail(
+            "backend",
+            format!("the {} backend is not available in this version", config.backend.kind),
+        )
+        .because("every call for data is refused")
+        .mend("run: m4 backend duckdb")
+    })
 }
 
 fn names(config: &Config) -> Vec<Finding> {
@@ -49,25 +64,45 @@ fn names(config: &Config) -> Vec<Finding> {
 }
 
 /// What the databases say of themselves, asked through the gate: whoever it turns away learns nothing of them here.
-fn contents(config: &Config) -> Vec<Finding> {
+///
+/// With the token that was had already: a further one would be an issuer's work for nothing.
+fn contents(config: &Config, own: Option<&Own>) -> Vec<Finding> {
     let installed = Registry::open(&config.locations.data_dir).installed();
     if installed.is_empty() || !config.problems().is_empty() {
         return Vec::new();
     }
-    let Ok(asking) = Asking::with(config.clone()) else { return Vec::new() };
+    let mut config = config.clone();
+    if let (AuthSetting::Enabled(auth), Some(own)) = (&mut config.auth, own) {
+        let Ok(Some(token)) = &own.token else { return Vec::new() };
+        auth.token.token = Some(token.clone());
+    }
+    let Ok(asking) = Asking::with(config) else { return Vec::new() };
     let mut findings = Vec::new();
     for dataset in installed {
         match inventory::of(&asking, &dataset.name) {
             Ok(found) => findings.extend(content(&dataset.name, &found)),
-            Err(error) if inventory::is_of_the_database(&error) => findings.push(
-                Finding::fail("datasets", format!("{} cannot be read", dataset.name))
-                    .because(error.to_string())
-                    .mend(format!("run: m4 init {} --force", dataset.name)),
-            ),
+            Err(error) if inventory::is_of_the_database(&error) => {
+                findings.push(unreadable(&dataset.name, &error));
+            }
             Err(_) => {}
         }
     }
     findings
+}
+
+fn unreadable(name: &str, error: &CallError) -> Finding {
+    let what = format!("{name} cannot be read");
+    match error {
+        CallError::Query(QueryError::DatabaseBusy { .. }) => Finding::warn("datasets", what)
+            .because(error.to_string())
+            .mend("wait until that program has ended; `m4 status` shows when"),
+        CallError::Query(QueryError::DatabaseNewer { .. }) => Finding::fail("datasets", what)
+            .because(error.to_string())
+            .mend(format!("update M4, or build it again with this one: m4 init {name} --force")),
+        _ => Finding::fail("datasets", what)
+            .because(error.to_string())
+            .mend(format!("run: m4 init {name} --force")),
+    }
 }
 
 fn content(name: &str, found: &Inventory) -> Vec<Finding> {
@@ -114,7 +149,7 @@ mod tests {
             ("M4_OAUTH2_AUDIENCE", "m4-api"),
             ("M4_OAUTH2_TOOL_SCOPES", "dataset:mimic-iv-note=read:notes;dataset:mimic-iv-nots=read:notes"),
         ]);
-        let findings = check(&Config::load(&env, &Flags::new()));
+        let findings = check(&Config::load(&env, &Flags::new()), None);
         let warned: Vec<_> = findings.iter().filter(|finding| finding.what.contains("guards")).collect();
         assert_eq!(warned.len(), 1);
         assert!(warned[0].what.contains("mimic-iv-nots"));
@@ -135,7 +170,7 @@ mod tests {
     fn an_empty_data_folder_says_how_to_get_a_dataset() {
         let folder = tempfile::tempdir().unwrap();
         let env = Environment::from_pairs([("M4_DATA_DIR", folder.path().to_str().unwrap())]);
-        let findings = check(&Config::load(&env, &Flags::new()));
+        let findings = check(&Config::load(&env, &Flags::new()), None);
         assert_eq!(findings.len(), 1);
         assert_eq!(findings[0].status, Status::Warn);
         assert_eq!(findings[0].mend.as_deref(), Some("run: m4 init mimic-iv-sample"));

@@ -1,6 +1,7 @@
 //! `m4 doctor`: what is wrong with this set-up, why, and what mends it.
 
 mod api_keys;
+mod clients;
 mod config;
 mod datasets;
 pub(super) mod finding;
@@ -40,13 +41,16 @@ pub(super) fn run(env: &Environment, printer: &Printer) -> Outcome {
 }
 
 fn findings(config: &Config, own: Option<&Path>, env: &Environment) -> Vec<Finding> {
+    let token = token::own(config);
+    let issuers = issuer::ask(config);
     let mut findings = config::check(config);
     findings.extend(api_keys::check(config));
-    findings.extend(datasets::check(config));
+    findings.extend(datasets::check(config, token.as_ref()));
     findings.extend(leftovers::check(config));
-    findings.extend(issuer::check(config));
-    findings.extend(token::check(config));
+    findings.extend(issuer::check(config, &issuers));
+    findings.extend(token::check(config, token.as_ref(), issuers.as_deref().unwrap_or_default()));
     findings.extend(programs::check(own, env));
+    findings.extend(clients::check(own, env));
     findings
 }
 

@@ -69,7 +69,7 @@ fn issuer_of(guide: &mut Guide<'_>, usual: Option<&str>) -> Result<Option<String
                 misconfigured(&Config::load(guide.env, &flags(text, AUDIENCE, None)))
             })?;
         guide.printer.note(format_args!("  asking {answer} for its keys …"));
-        let findings = issuer::check(&Config::load(guide.env, &flags(&answer, AUDIENCE, None)));
+        let findings = issuer::look(&Config::load(guide.env, &flags(&answer, AUDIENCE, None)));
         for finding in &findings {
             guide.printer.ask(finding);
         }

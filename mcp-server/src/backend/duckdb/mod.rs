@@ -16,6 +16,7 @@ mod stop;
 mod tables;
 mod temporal;
 mod types;
+pub mod version;
 
 use std::sync::Arc;
 use std::time::Duration;

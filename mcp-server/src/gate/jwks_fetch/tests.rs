@@ -330,6 +330,22 @@ async fn the_max_age_is_passed_on() {
 }
 
 #[tokio::test]
+async fn the_issuers_clock_is_read_off_its_answers() {
+    for (headers, clock) in [
+        ("Date: Sat, 21 Nov 2026 10:00:00 GMT\r\n", Some(1_795_255_200)),
+        ("Date: Sat, 21 Nov 2026 10:00:00 GMT\r\nAge: 90\r\n", Some(1_795_255_290)),
+        ("Date: yesterday\r\n", None),
+        ("", None),
+    ] {
+        let server = Server::start(move |_, _, _| ok_with(headers, JWKS));
+        let source = server.source();
+        assert_eq!(source.clock(), None);
+        source.fetch().await.unwrap();
+        assert_eq!(source.clock(), clock.map(UnixTime), "{headers}");
+    }
+}
+
+#[tokio::test]
 async fn what_parses_counts_whatever_it_is_called() {
     for name in ["application/jwk-set+json", "text/plain", "application/octet-stream", "text/html"] {
         let server = Server::start(move |_, _, _| ok_with(&format!("Content-Type: {name}\r\n"), JWKS));

@@ -1,0 +1,24 @@
+//! `m4 migrate`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// What `m4 migrate` takes.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  m4 migrate
+  m4 migrate --from ~/research/m4_data --apply
+
+Nothing is changed without --apply, and never what it is taken from: the Python package goes on working beside M4.")]
+pub struct MigrateArgs {
+    /// Data folder of the Python package, where it is not found: an m4_data or m3_data here, above or at home
+    #[arg(long, value_name = "DIR")]
+    pub from: Option<PathBuf>,
+    /// Take over what is shown
+    #[arg(long)]
+    pub apply: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
