@@ -34,6 +34,8 @@ mod http_transport;
 #[cfg(unix)]
 mod ingest;
 mod init_sources;
+#[cfg(unix)]
+mod interactive;
 mod introspection;
 mod issuer;
 mod json_schema;
@@ -59,6 +61,8 @@ mod mock_issuer_binary;
 mod notes;
 mod one_gate;
 mod policy;
+#[cfg(unix)]
+mod pty;
 mod real_demo;
 mod refusals;
 mod reinit;
