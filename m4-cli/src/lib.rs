@@ -4,6 +4,7 @@
 //! printer ([`output`]). It does not decide who may see data: that is the gate's, in `mcp_server`.
 
 pub mod args;
+pub mod ask;
 pub mod clients;
 pub mod commands;
 pub mod exit_code;
@@ -13,6 +14,7 @@ pub mod login;
 pub mod output;
 pub mod programs;
 pub mod settings;
+pub mod signals;
 
 use std::process::ExitCode;
 

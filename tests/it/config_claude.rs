@@ -13,6 +13,15 @@ use crate::setup::{COUNT_PATIENTS, DEADLINE, issuer, present, sql, with_sample};
 
 /// Starts what an entry says, as a client does: its command, its arguments, its variables and nothing of the shell's.
 fn start_as_a_client(entry: &Value, sandbox: &Sandbox) -> RawServer {
+    let bare = as_a_client(entry, sandbox);
+    let args: Vec<&str> = entry["args"].as_array().unwrap().iter().map(|arg| arg.as_str().unwrap()).collect();
+    let mut server = RawServer::spawn_program(entry["command"].as_str().unwrap(), &args, &bare).unwrap();
+    server.initialize(DEADLINE).unwrap();
+    server
+}
+
+/// What a program sees that a client starts for an entry.
+pub(crate) fn as_a_client(entry: &Value, sandbox: &Sandbox) -> Sandbox {
     let mut bare = sandbox.clone();
     for name in sandbox.variables().keys() {
         let keep = ["LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "PATH", "HOME"];
@@ -23,10 +32,7 @@ fn start_as_a_client(entry: &Value, sandbox: &Sandbox) -> RawServer {
     for (name, value) in entry["env"].as_object().unwrap() {
         bare = bare.with(name, value.as_str().unwrap());
     }
-    let args: Vec<&str> = entry["args"].as_array().unwrap().iter().map(|arg| arg.as_str().unwrap()).collect();
-    let mut server = RawServer::spawn_program(entry["command"].as_str().unwrap(), &args, &bare).unwrap();
-    server.initialize(DEADLINE).unwrap();
-    server
+    bare
 }
 
 fn claude_file(sandbox: &Sandbox) -> PathBuf {

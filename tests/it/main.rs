@@ -11,7 +11,10 @@ mod client;
 mod client_credentials;
 mod cohort;
 mod concurrency;
+#[cfg(unix)]
+mod config_bad_input;
 mod config_claude;
+mod config_clients;
 mod credentials;
 mod datasets_cli;
 mod doctor;
@@ -30,6 +33,8 @@ mod http_transport;
 #[cfg(unix)]
 mod ingest;
 mod init_sources;
+#[cfg(unix)]
+mod interactive;
 mod introspection;
 mod issuer;
 mod json_schema;
@@ -55,6 +60,8 @@ mod mock_issuer_binary;
 mod notes;
 mod one_gate;
 mod policy;
+#[cfg(unix)]
+mod pty;
 mod real_demo;
 mod refusals;
 mod reinit;

@@ -1,5 +1,6 @@
 //! A real MCP client (rmcp's) over a spawned server.
 
+use std::ffi::OsStr;
 use std::io;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -30,8 +31,20 @@ impl Client {
     /// # Errors
     /// When the binary is missing, does not start, or ends or refuses during the handshake.
     pub async fn connect(sandbox: &Sandbox) -> io::Result<Self> {
-        let mut command = Command::new(binaries::find("m4-mcp-server")?);
-        command.env_clear().envs(sandbox.variables()).current_dir(sandbox.root());
+        Self::connect_to(binaries::find("m4-mcp-server")?, &[], sandbox).await
+    }
+
+    /// Spawns any server in the sandbox and does the handshake.
+    ///
+    /// # Errors
+    /// When it does not start, or ends or refuses during the handshake.
+    pub async fn connect_to(
+        program: impl AsRef<OsStr>,
+        args: &[String],
+        sandbox: &Sandbox,
+    ) -> io::Result<Self> {
+        let mut command = Command::new(program);
+        command.args(args).env_clear().envs(sandbox.variables()).current_dir(sandbox.root());
         let (transport, stderr_pipe) = TokioChildProcess::builder(command).stderr(Stdio::piped()).spawn()?;
         let stderr = Arc::new(Mutex::new(Vec::new()));
         if let Some(mut pipe) = stderr_pipe {

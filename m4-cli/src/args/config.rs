@@ -20,6 +20,7 @@ use crate::clients::Client;
   m4 config cursor --remove
   m4 config check"
 )]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch that is typed")]
 pub struct ConfigArgs {
     /// What to look at instead of writing.
     #[command(subcommand)]
@@ -36,8 +37,8 @@ pub struct ConfigArgs {
     /// Write the file of the project in this folder instead of the user's
     #[arg(long, value_name = "DIR", conflicts_with = "output")]
     pub working_directory: Option<PathBuf>,
-    /// Ask nothing
-    #[arg(long)]
+    /// Ask nothing; -q does the same
+    #[arg(long, visible_alias = "no-interactive")]
     pub quick: bool,
     /// Print the entry that would be written, and write nothing
     #[arg(long, requires = "client")]
@@ -60,7 +61,7 @@ pub enum ConfigTarget {
 }
 
 /// What the client is to start or to connect to.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct ServerArgs {
     /// What the client calls the server
     #[arg(long, value_name = "NAME", default_value = SERVER_NAME)]
@@ -101,7 +102,7 @@ pub struct ServerArgs {
     /// How the client reaches the server: started by it, or over HTTP
     #[arg(long, value_enum, value_name = "TRANSPORT")]
     pub transport: Option<Transport>,
-    /// Where the server answers over HTTP, like https://m4.example/mcp
+    /// Where the server answers over HTTP: its public URL and /mcp
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
 }

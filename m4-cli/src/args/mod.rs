@@ -13,6 +13,7 @@ mod keys;
 mod login;
 mod migrate;
 mod query;
+mod quickstart;
 mod serve;
 mod status;
 
@@ -35,6 +36,7 @@ pub use self::keys::{ApiKeysArgs, ApiKeysCommand, CreateKeyArgs, ListKeysArgs, R
 pub use self::login::LoginArgs;
 pub use self::migrate::MigrateArgs;
 pub use self::query::QueryArgs;
+pub use self::quickstart::QuickstartArgs;
 pub use self::serve::ServeArgs;
 pub use self::status::StatusArgs;
 
@@ -114,6 +116,8 @@ pub enum Command {
     Migrate(MigrateArgs),
     /// Run one read-only query
     Query(QueryArgs),
+    /// Set everything up, step by step: dataset, engine, client, login
+    Quickstart(QuickstartArgs),
     /// Remove a dataset's database
     RemoveDataset(RemoveDatasetArgs),
     /// List a dataset's tables

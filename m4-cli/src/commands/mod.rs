@@ -7,9 +7,11 @@ mod auth;
 mod backend;
 mod capabilities;
 mod config;
+mod config_ask;
 mod define_dataset;
 mod doctor;
 mod download;
+mod guided;
 mod init;
 mod inventory;
 mod keys;
@@ -17,6 +19,7 @@ mod list_datasets;
 mod login;
 mod migrate;
 mod query;
+mod quickstart;
 mod remove_dataset;
 mod serve;
 mod status;
@@ -46,6 +49,7 @@ pub fn run(command: &Command, env: &Environment, printer: &Printer) -> Outcome {
         Command::Logout(args) => account::logout::run(args, env, printer),
         Command::Migrate(args) => migrate::run(args, env, printer),
         Command::Query(args) => query::run(args, env, printer),
+        Command::Quickstart(args) => quickstart::run(args, env, printer),
         Command::RemoveDataset(args) => remove_dataset::run(args, env, printer),
         Command::Schema(args) => tables::list(args, env, printer),
         Command::Serve(args) => serve::run(args, env),

@@ -14,7 +14,7 @@ use std::fmt::{self, Display};
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anstream::AutoStream;
+use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use mcp_server::env::Environment;
 use mcp_server::error::Explain;
@@ -42,6 +42,7 @@ pub struct Printer {
     err: Stream,
     out_is_terminal: bool,
     err_is_terminal: bool,
+    err_in_color: bool,
     quiet: bool,
     paths: Arc<Paths>,
     /// The answer as far as it is known, where it is to be JSON.
@@ -57,13 +58,15 @@ impl Printer {
     pub fn for_terminal(env: &Environment, global: &GlobalArgs, asked: &Asked) -> Self {
         let choose = |is_terminal| color::choose(global.color, env, is_terminal);
         let out = AutoStream::new(io::stdout(), choose(io::stdout().is_terminal()));
-        let err = AutoStream::new(io::stderr(), choose(io::stderr().is_terminal()));
+        let err_color = choose(io::stderr().is_terminal());
+        let err = AutoStream::new(io::stderr(), err_color);
         let mut printer = Self::to(out, err, global.quiet);
         printer.paths = Arc::new(if global.paths { Paths::Shown } else { Paths::hidden_for(env) });
         printer.envelope = asked.json.then(|| Arc::new(Mutex::new(Envelope::new(&*asked.command))));
         printer.events = asked.events.then(|| Arc::new(Mutex::new(Events::new(&asked.command))));
         printer.out_is_terminal = io::stdout().is_terminal();
         printer.err_is_terminal = io::stderr().is_terminal();
+        printer.err_in_color = err_color == ColorChoice::Always;
         printer
     }
 
@@ -74,6 +77,7 @@ impl Printer {
             err: Arc::new(Mutex::new(Box::new(err))),
             out_is_terminal: false,
             err_is_terminal: false,
+            err_in_color: false,
             quiet,
             paths: Arc::new(Paths::hidden([])),
             envelope: None,
@@ -151,6 +155,11 @@ impl Printer {
         &self.paths
     }
 
+    /// Whether nothing but results and errors is to be said.
+    pub const fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// Whether JSON was asked for.
     pub const fn answers_in_json(&self) -> bool {
         self.envelope.is_some()
@@ -210,6 +219,11 @@ impl Printer {
     /// Whether somebody sees the result itself.
     pub const fn shows_on_a_screen(&self) -> bool {
         self.out_is_terminal
+    }
+
+    /// Whether what goes to stderr is in colour.
+    pub const fn asks_in_color(&self) -> bool {
+        self.err_in_color
     }
 
     const fn draws(&self) -> bool {

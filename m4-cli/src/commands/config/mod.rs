@@ -13,11 +13,12 @@ use std::path::{Path, PathBuf};
 use mcp_server::env::Environment;
 
 pub(super) use self::check::{ClientReport, Status as ClientStatus, look};
-pub(super) use self::plan::{Plan, plan};
+pub(super) use self::plan::plan;
 pub(super) use self::report::Report;
 pub(super) use self::write::tell;
 use crate::Outcome;
 use crate::args::{ConfigArgs, ConfigTarget, ServerArgs};
+use crate::ask;
 use crate::clients::Client;
 use crate::failure::Failure;
 use crate::output::Printer;
@@ -27,10 +28,19 @@ pub(super) fn run(args: &ConfigArgs, env: &Environment, printer: &Printer) -> Ou
     match (&args.target, args.client) {
         (Some(ConfigTarget::Show(_)), _) => show::run(env, printer),
         (Some(ConfigTarget::Check(args)), _) => check::run(args, env, printer),
+        (None, None) if is_to_ask(args, printer) => super::config_ask::run(&args.server, env, printer),
         (None, None) => print::run(args, &server(env)?, env, printer),
         (None, Some(client)) if args.remove => remove::run(client, args, env, printer),
         (None, Some(client)) => write::run(client, args, env, printer),
     }
+}
+
+/// Whether nothing was said, and somebody is there to be asked. A script that wants the JSON has no terminal for it.
+fn is_to_ask(args: &ConfigArgs, printer: &Printer) -> bool {
+    // `-q` was the Python package's `--quick`; whoever wants no words wants no questions either.
+    let is_quick = args.quick || printer.is_quiet();
+    let is_bare = args.output.is_none() && args.working_directory.is_none() && !args.json && !is_quick;
+    is_bare && args.server == ServerArgs::default() && printer.shows_on_a_screen() && ask::somebody_is_there()
 }
 
 /// The file to write for a client: the one that was named, the project's or the user's.

@@ -47,6 +47,11 @@ impl Finding {
         Self { status: Status::Fail, ..Self::ok(check, what) }
     }
 
+    /// Whether it keeps M4 from working.
+    pub(in crate::commands) const fn is_failure(&self) -> bool {
+        matches!(self.status, Status::Fail)
+    }
+
     /// Leaves only such paths in it as may be shown.
     pub(super) fn show_paths_as(&mut self, paths: &Paths) {
         self.what = paths.in_text(&self.what);

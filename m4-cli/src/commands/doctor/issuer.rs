@@ -21,6 +21,11 @@ pub(super) struct Asked<'a> {
     ahead: Option<i64>,
 }
 
+/// Asks every issuer, and says what the answers are worth.
+pub(in crate::commands) fn look(config: &Config) -> Vec<Finding> {
+    check(config, &ask(config))
+}
+
 /// Asks every issuer once; none while OAuth2 is off.
 pub(super) fn ask(config: &Config) -> Result<Vec<Asked<'_>>, std::io::Error> {
     let AuthSetting::Enabled(auth) = &config.auth else { return Ok(Vec::new()) };

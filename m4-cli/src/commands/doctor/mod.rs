@@ -5,7 +5,7 @@ mod clients;
 mod config;
 mod datasets;
 pub(super) mod finding;
-mod issuer;
+pub(super) mod issuer;
 mod leftovers;
 mod programs;
 mod token;

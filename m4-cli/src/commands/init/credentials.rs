@@ -1,14 +1,14 @@
 //! Where the PhysioNet login comes from: standard input, a file, the environment's file, or whoever sits at the terminal.
 
-use std::io::{self, BufRead as _, IsTerminal as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use auth_core::secret::Secret;
 use mcp_server::dataset::Definition;
 use mcp_server::download::Credentials;
 use mcp_server::env::Environment;
 
 use crate::args::FetchArgs;
+use crate::ask::{self, Ask, Terminal};
 use crate::failure::Failure;
 use crate::output::Printer;
 
@@ -33,21 +33,21 @@ pub(crate) fn find(
     if let Some(file) = named.or_else(|| env.get(FILE_VARIABLE).map(PathBuf::from)) {
         return Ok(Some(Credentials::from_file(Path::new(&file))?));
     }
-    let somebody_is_there = io::stdin().is_terminal() && io::stderr().is_terminal();
-    if args.no_interactive || !somebody_is_there {
+    if args.no_interactive || !ask::somebody_is_there() {
         return Ok(None);
     }
-    ask(definition, printer).map(Some)
+    from_person(definition, &mut Terminal::new(printer.asks_in_color()), printer).map(Some)
 }
 
-fn ask(definition: &Definition, printer: &Printer) -> Result<Credentials, Failure> {
-    let unread =
-        |error| Failure::io("the login could not be read", "use --physionet-credentials-file FILE", error);
-    printer.ask(format_args!("{} needs a PhysioNet login with access to it. User:", definition.name));
-    let mut user = String::new();
-    io::stdin().lock().read_line(&mut user).map_err(unread)?;
-    let password = Secret::new(rpassword::prompt_password("Password (not shown): ").map_err(unread)?);
-    Ok(Credentials::new(user.trim(), password.expose())?)
+fn from_person(
+    definition: &Definition,
+    person: &mut impl Ask,
+    printer: &Printer,
+) -> Result<Credentials, Failure> {
+    printer.ask(format_args!("{} needs a PhysioNet login with access to it.", definition.name));
+    let user = person.text("User", None)?;
+    let password = person.secret("Password (not shown)")?;
+    Ok(Credentials::new(&user, password.expose())?)
 }
 
 /// Names a file, so that the login itself stays out of the environment, which other programs can read.
