@@ -12,7 +12,7 @@ use clap::Args;
 
 Nothing is changed without --apply, and never what it is taken from: the Python package goes on working beside M4.")]
 pub struct MigrateArgs {
-    /// Data folder of the Python package, where it is not found: an m4_data or m3_data here, above or at home
+    /// Data folder of the Python package, where it is not found: an `m4_data` or `m3_data` here, above or at home
     #[arg(long, value_name = "DIR")]
     pub from: Option<PathBuf>,
     /// Take over what is shown
