@@ -155,15 +155,7 @@ fn what_is_broken_is_said_and_skipped_and_the_rest_is_done() {
     );
     assert!(!output.stdout.contains("s3cr3t") && !output.stderr.contains("s3cr3t"));
     assert_eq!(tree(&old), before);
-    let names: Vec<_> = fs::read_dir(sandbox.data_dir().join("databases"))
-        .unwrap()
-        .flatten()
-        .map(|e| e.file_name())
-        .collect();
-    assert!(
-        names.iter().all(|name| !name.to_string_lossy().contains("eicu")),
-        "half a file became nothing: {names:?}"
-    );
+    assert!(!sandbox.data_dir().join("databases/eicu.duckdb").exists(), "half a file became no database");
 }
 
 #[test]

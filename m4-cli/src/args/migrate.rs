@@ -7,7 +7,7 @@ use clap::Args;
 /// What `m4 migrate` takes.
 #[derive(Debug, Args)]
 pub struct MigrateArgs {
-    /// Data folder of the Python package, where it is not found: an m4_data or m3_data here, above or at home
+    /// Data folder of the Python package, where it is not found: an `m4_data` or `m3_data` here, above or at home
     #[arg(long, value_name = "DIR")]
     pub from: Option<PathBuf>,
     /// Take over what is shown

@@ -19,7 +19,7 @@ use crate::failure::Failure;
 use crate::programs;
 
 /// Every such entry in the user's files.
-pub(super) fn find<'a>(env: &'a Environment) -> Vec<Item<'a>> {
+pub(super) fn find(env: &Environment) -> Vec<Item<'_>> {
     let server = programs::server(programs::own().as_deref(), env);
     Client::ALL
         .iter()

@@ -44,7 +44,9 @@ pub(super) fn run(args: &MigrateArgs, env: &Environment, printer: &Printer) -> O
     }
     let folder = old.as_ref().and_then(|old| old.folder.to_str());
     let paths = printer.paths().knowing(folder);
-    items.iter_mut().for_each(|item| item.show_paths_as(&paths));
+    for item in &mut items {
+        item.show_paths_as(&paths);
+    }
     let report = Report { from, applied: args.apply, left: left(&items), items };
     printer.answer(&report, |printer| report.print(printer))?;
     match report.items.iter().filter(|item| item.state == State::Problem).count() {

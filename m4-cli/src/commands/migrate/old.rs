@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use mcp_server::env::Environment;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::item::{Item, Kind};
 use crate::failure::Failure;
@@ -104,10 +105,12 @@ fn read_config(path: &Path) -> Result<OldConfig, String> {
         Ok(_) if text.len() as u64 > LARGEST => return Err("is too large".to_owned()),
         Ok(_) => {}
     }
-    // What serde says may quote the file.
-    serde_json::from_slice(&text).map_err(|error| {
-        format!("is not the Python package's JSON (line {}, column {})", error.line(), error.column())
-    })
+    // What serde says may quote the file, and it would take a list for a mapping without members.
+    let members: Map<String, Value> = serde_json::from_slice(&text).map_err(|error| {
+        format!("is not a JSON object (line {}, column {})", error.line(), error.column())
+    })?;
+    serde_json::from_value(Value::Object(members))
+        .map_err(|_| "has a member of another type than the Python package writes".to_owned())
 }
 
 fn candidates(env: &Environment) -> Vec<PathBuf> {
