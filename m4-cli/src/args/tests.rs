@@ -50,6 +50,7 @@ fn help_texts() {
     insta::assert_snapshot!("help_login", help(&["login"]));
     insta::assert_snapshot!("help_migrate", help(&["migrate"]));
     insta::assert_snapshot!("help_query", help(&["query"]));
+    insta::assert_snapshot!("help_quickstart", help(&["quickstart"]));
     insta::assert_snapshot!("help_remove_dataset", help(&["remove-dataset"]));
     insta::assert_snapshot!("help_schema", help(&["schema"]));
     insta::assert_snapshot!("help_serve", help(&["serve"]));
