@@ -126,13 +126,38 @@ fn a_read_only_folder_leaves_the_file_alone() {
     fs::write(&file, "{}").unwrap();
     let folder = file.parent().unwrap();
     fs::set_permissions(folder, fs::Permissions::from_mode(0o500)).unwrap();
-    if fs::write(folder.join("probe"), "").is_ok() {
-        skip("this user may write anywhere, so a read-only folder cannot be tested");
-    } else {
+    let may_write_anyway = fs::write(folder.join("probe"), "").is_ok();
+    if !may_write_anyway {
         refused(&m4(&sandbox, ["config", "cursor"]).unwrap());
         assert_eq!(fs::read_to_string(&file).unwrap(), "{}");
     }
     fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).unwrap();
+    if may_write_anyway {
+        on_a_disk(
+            &sandbox,
+            "1m",
+            "echo {} > disk/mcp.json; cp disk/mcp.json before; mount -o remount,ro disk",
+            "read",
+        );
+    }
+}
+
+/// Runs `m4 config` on a file system of its own, which nothing else sees, where the system lets us have one; `prepare` makes
+/// `disk/mcp.json` and a copy `before`.
+fn on_a_disk(sandbox: &Sandbox, size: &str, prepare: &str, told: &str) {
+    let program = binaries::find("m4").unwrap().display().to_string();
+    let script = format!(
+        "mkdir disk && mount -t tmpfs -o size={size} tmpfs disk || exit 77; {prepare}; \
+         '{program}' config cursor --output disk/mcp.json; echo \"ended with $?\"; \
+         cmp disk/mcp.json before && echo same; ls -A disk"
+    );
+    let output = run("unshare", sandbox, ["-m", "sh", "-c", &script]);
+    let Some(output) = output.ok().filter(|output| output.code == Some(0)) else {
+        skip("no file system can be mounted here, so nothing is tested on a disk that cannot be written");
+        return;
+    };
+    assert_eq!(output.stdout, "ended with 1\nsame\nmcp.json\n", "{}", output.stderr);
+    assert!(output.stderr.to_lowercase().contains(told), "{}", output.stderr);
 }
 
 #[test]
@@ -155,22 +180,8 @@ fn owner_and_mode_stay_when_root_writes_the_file_of_somebody_else() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_leaves_the_file_and_nothing_else() {
-    let sandbox = with_sample();
-    let program = binaries::find("m4").unwrap().display().to_string();
-    // A file system of its own, which nothing else sees, where the system lets us have one.
-    let script = format!(
-        "mkdir disk && mount -t tmpfs -o size=64k tmpfs disk || exit 77; \
-         printf '{{\"a\": \"%040000d\"}}' 1 > disk/mcp.json; cp disk/mcp.json before; \
-         '{program}' config cursor --output disk/mcp.json; echo \"ended with $?\"; \
-         cmp disk/mcp.json before && echo same; ls -A disk"
-    );
-    let output = run("unshare", &sandbox, ["-m", "sh", "-c", &script]);
-    let Some(output) = output.ok().filter(|output| output.code == Some(0)) else {
-        skip("no file system can be mounted here, so nothing is tested on a full disk");
-        return;
-    };
-    assert_eq!(output.stdout, "ended with 1\nsame\nmcp.json\n", "{}", output.stderr);
-    assert!(output.stderr.contains("make room on its disk"), "{}", output.stderr);
+    let prepare = "printf '{\"a\": \"%040000d\"}' 1 > disk/mcp.json; cp disk/mcp.json before";
+    on_a_disk(&with_sample(), "64k", prepare, "make room on its disk");
 }
 
 #[test]

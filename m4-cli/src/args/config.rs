@@ -20,6 +20,7 @@ use crate::clients::Client;
   m4 config cursor --remove
   m4 config check"
 )]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch that is typed")]
 pub struct ConfigArgs {
     /// What to look at instead of writing.
     #[command(subcommand)]
@@ -36,7 +37,7 @@ pub struct ConfigArgs {
     /// Write the file of the project in this folder instead of the user's
     #[arg(long, value_name = "DIR", conflicts_with = "output")]
     pub working_directory: Option<PathBuf>,
-    /// Ask nothing
+    /// Ask nothing; -q does the same
     #[arg(long, visible_alias = "no-interactive")]
     pub quick: bool,
     /// Print the entry that would be written, and write nothing
@@ -101,7 +102,7 @@ pub struct ServerArgs {
     /// How the client reaches the server: started by it, or over HTTP
     #[arg(long, value_enum, value_name = "TRANSPORT")]
     pub transport: Option<Transport>,
-    /// Where the server answers over HTTP, like https://m4.example/mcp
+    /// Where the server answers over HTTP: its public URL and /mcp
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
 }

@@ -1,5 +1,6 @@
 //! The configuration files of MCP clients.
 
+mod asked;
 mod client;
 pub mod document;
 pub mod entry;

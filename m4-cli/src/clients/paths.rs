@@ -63,13 +63,13 @@ impl Client {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Os {
     Linux,
-    MacOs,
+    Mac,
     Windows,
 }
 
 impl Os {
     const HERE: Self = if cfg!(target_os = "macos") {
-        Self::MacOs
+        Self::Mac
     } else if cfg!(windows) {
         Self::Windows
     } else {
@@ -79,7 +79,7 @@ impl Os {
     /// Where Electron's programs keep their settings: `~/.config`, `~/Library/Application Support` or `%APPDATA%`.
     fn application_data(self, dirs: &BaseDirs) -> PathBuf {
         match self {
-            Self::MacOs => dirs.home.join("Library/Application Support"),
+            Self::Mac => dirs.home.join("Library/Application Support"),
             Self::Linux | Self::Windows => dirs.config.clone(),
         }
     }
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn every_platform_has_its_own_places() {
         insta::assert_snapshot!("linux", of(Os::Linux, "/home/ann/.config", &[]));
-        insta::assert_snapshot!("macos", of(Os::MacOs, "/home/ann/.config", &[]));
+        insta::assert_snapshot!("macos", of(Os::Mac, "/home/ann/.config", &[]));
         insta::assert_snapshot!("windows", of(Os::Windows, "/home/ann/AppData/Roaming", &[]));
     }
 

@@ -40,9 +40,9 @@ impl Replacement {
             return Ok(Written::Unchanged);
         }
         let unwritable = |source| ReplaceError::Unwritable { path: self.path.clone(), source };
-        let unchanged = || match current(&self.path)? == self.read {
-            true => Ok(()),
-            false => Err(ReplaceError::ChangedMeanwhile(self.path.clone())),
+        let unchanged = || {
+            let is = current(&self.path)? == self.read;
+            is.then_some(()).ok_or_else(|| ReplaceError::ChangedMeanwhile(self.path.clone()))
         };
         unchanged()?;
         let backup = match &self.read {

@@ -155,6 +155,11 @@ impl Printer {
         &self.paths
     }
 
+    /// Whether nothing but results and errors is to be said.
+    pub const fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// Whether JSON was asked for.
     pub const fn answers_in_json(&self) -> bool {
         self.envelope.is_some()

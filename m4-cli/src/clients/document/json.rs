@@ -32,11 +32,16 @@ pub(super) fn apply(text: &str, change: &Change) -> Result<String, NotUnderstood
             Ok(layout.insert(object, key, value))
         }
         Change::Replace { path, value } => {
-            let range = property_at(&root, path)?.value.range();
-            let written = layout.pretty(value, line_indent(text, range.start));
+            let property = property_at(&root, path)?;
+            let range = property.value.range();
+            let written = if layout.begins_line(property.range.start) {
+                layout.pretty(value, line_indent(text, range.start))
+            } else {
+                compact(value)
+            };
             Ok(splice(text, [(range.start..range.end, written)]))
         }
-        Change::Delete { path } => {
+        Change::Delete { path, .. } => {
             let (key, parent) = path.split_last().ok_or(GONE)?;
             let object = object_at(&root, parent)?;
             let index =
@@ -79,7 +84,10 @@ fn to_value(text: &str, node: &Node<'_>, depth: usize) -> Result<Value, NotUnder
     Ok(match node {
         Node::NullKeyword(_) => Value::Null,
         Node::BooleanLit(literal) => Value::Bool(literal.value),
-        Node::StringLit(literal) => Value::String(literal.value.clone().into_owned()),
+        Node::StringLit(literal) => {
+            refuse_control_characters(text, &literal.range)?;
+            Value::String(literal.value.clone().into_owned())
+        }
         Node::NumberLit(literal) => {
             let number: Result<Number, _> = serde_json::from_str(literal.value);
             Value::Number(number.map_err(|_| syntax(text, literal.range.start))?)
@@ -91,6 +99,7 @@ fn to_value(text: &str, node: &Node<'_>, depth: usize) -> Result<Value, NotUnder
         Node::Object(object) => {
             let mut mapping = Map::new();
             for property in &object.properties {
+                refuse_control_characters(text, &property.name.range())?;
                 let value = to_value(text, &property.value, depth + 1)?;
                 if mapping.insert(property.name.as_str().to_owned(), value).is_some() {
                     let (line, column) = position(text, property.range.start);
@@ -100,6 +109,14 @@ fn to_value(text: &str, node: &Node<'_>, depth: usize) -> Result<Value, NotUnder
             Value::Object(mapping)
         }
     })
+}
+
+/// The parser takes a string that runs over a line's end, which is mostly one whose end was forgotten.
+fn refuse_control_characters(text: &str, literal: &jsonc_parser::common::Range) -> Result<(), NotUnderstood> {
+    match text[literal.start..literal.end].find(|c| c < ' ') {
+        Some(at) => Err(syntax(text, literal.start + at)),
+        None => Ok(()),
+    }
 }
 
 fn object_at<'a, 't>(root: &'a Object<'t>, path: &[String]) -> Result<&'a Object<'t>, NotUnderstood> {
@@ -139,18 +156,18 @@ impl<'t> Layout<'t> {
 
     fn insert(&self, object: &Object<'_>, key: &str, value: &Value) -> String {
         let close = object.range.end - 1;
-        let Some(last) = object.properties.last() else {
+        let (Some(first), Some(last)) = (object.properties.first(), object.properties.last()) else {
             return self.insert_first(object, key, value);
         };
         let comma = find_comma(self.text, last.range.end, close);
-        if !self.begins_line(last.range.start) {
+        if !self.begins_line(first.range.start) {
             let property = format!("{}: {}", quoted(key), compact(value));
             return match comma {
                 Some(comma) => splice(self.text, [(comma + 1..comma + 1, format!(" {property},"))]),
                 None => splice(self.text, [(last.range.end..last.range.end, format!(", {property}"))]),
             };
         }
-        let indent = line_indent(self.text, last.range.start);
+        let indent = line_indent(self.text, first.range.start);
         let property = format!("{}{indent}{}: {}", self.line_end, quoted(key), self.pretty(value, indent));
         let after = comma.map_or(last.range.end, |comma| comma + 1);
         let place = line_tail(self.text, after).unwrap_or(after);

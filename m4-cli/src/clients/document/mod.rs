@@ -81,7 +81,7 @@ impl Document {
         if self.format == Format::Toml {
             acceptable.extend(without_emptied(&acceptable[0], parent));
         }
-        self.apply(&[Change::Delete { path: owned(path) }], &acceptable)?;
+        self.apply(&[Change::Delete { path: owned(path), keeps_parent: false }], &acceptable)?;
         Ok(true)
     }
 
@@ -184,8 +184,8 @@ enum Change {
     Insert { parent: Vec<String>, key: String, value: Value },
     /// Replaces the value of a key that is there.
     Replace { path: Vec<String>, value: Value },
-    /// Deletes a key that is there.
-    Delete { path: Vec<String> },
+    /// Deletes a key that is there. `keeps_parent` where the mapping it was in has to be there even when it is empty now.
+    Delete { path: Vec<String>, keeps_parent: bool },
 }
 
 fn read(format: Format, text: &str) -> Result<Value, NotUnderstood> {
@@ -245,7 +245,7 @@ fn differences(old: &Value, new: &Value, path: &[String], changes: &mut Vec<Chan
         }
     }
     let gone = before.keys().filter(|key| !after.contains_key(*key));
-    changes.extend(gone.map(|key| Change::Delete { path: below(key) }));
+    changes.extend(gone.map(|key| Change::Delete { path: below(key), keeps_parent: true }));
 }
 
 /// `value` inside the mappings that `keys` name.

@@ -18,20 +18,30 @@ pub(super) fn apply(text: &str, change: &Change) -> Result<String, NotUnderstood
     match change {
         Change::Insert { parent, key, value } => {
             let position = last_position(document.as_item(), parent);
+            let at_end = position.is_none() || position == last_position(document.as_item(), &[]);
             insert(item_at(&mut document, parent)?, key, value, position)?;
+            if at_end {
+                after_last_comments(&mut document, parent, key);
+            }
         }
         Change::Replace { path, value } => replace(&mut document, path, value)?,
-        Change::Delete { path } => {
+        Change::Delete { path, keeps_parent } => {
             let (key, parent) = path.split_last().ok_or(GONE)?;
-            table_at(&mut document, parent)?.remove(key).ok_or(GONE)?;
+            let parent = item_at(&mut document, parent)?;
+            remove(parent, key)?;
+            if *keeps_parent {
+                show_empty(parent);
+            }
+            let after = document.to_string();
+            return Ok(laid_out_like(text, &before, &with_comments_of(&before, &after)));
         }
     }
-    Ok(with_line_ends_of(text, &before, &document.to_string()))
+    Ok(laid_out_like(text, &before, &document.to_string()))
 }
 
 fn refused(text: &str, error: &TomlError) -> NotUnderstood {
     let message = error.message();
-    if message.contains("recursion limit") {
+    if ["recursion limit", "cannot recurse"].iter().any(|words| message.contains(words)) {
         return NotUnderstood::TooDeep;
     }
     let (line, column) = position(text, error.span().map_or(0, |span| span.start));
@@ -87,13 +97,6 @@ fn item_at<'a>(document: &'a mut DocumentMut, path: &[String]) -> Result<&'a mut
     path.iter().try_fold(document.as_item_mut(), |item, key| item.get_mut(key.as_str())).ok_or(GONE)
 }
 
-fn table_at<'a>(
-    document: &'a mut DocumentMut,
-    path: &[String],
-) -> Result<&'a mut dyn TableLike, NotUnderstood> {
-    item_at(document, path)?.as_table_like_mut().ok_or(GONE)
-}
-
 /// Where the last section below `path` stands, so that a new one can be put right after it.
 fn last_position(root: &Item, path: &[String]) -> Option<isize> {
     fn last(item: &Item) -> Option<isize> {
@@ -118,13 +121,70 @@ fn insert(parent: &mut Item, key: &str, value: &Value, position: Option<isize>) 
         Value::Object(mapping) if sections => Item::Table(section(mapping, position)?),
         value => Item::Value(inline(value)?),
     };
-    parent.as_table_like_mut().ok_or(GONE)?.insert(key, item);
+    match (parent, item) {
+        (Item::Value(Node::InlineTable(table)), Item::Value(mut node)) => {
+            // The space before the brace stays the last one's.
+            if let Some((_, last)) = table.iter_mut().last() {
+                let space = last.decor().suffix().cloned().unwrap_or_default();
+                last.decor_mut().set_suffix("");
+                node.decor_mut().set_prefix(" ");
+                node.decor_mut().set_suffix(space);
+            }
+            table.insert(key, node);
+        }
+        (parent, item) => {
+            parent.as_table_like_mut().ok_or(GONE)?.insert(key, item);
+        }
+    }
     Ok(())
+}
+
+fn remove(parent: &mut Item, key: &str) -> Result<(), NotUnderstood> {
+    let removed = parent.as_table_like_mut().and_then(|table| table.remove(key)).ok_or(GONE)?;
+    if let (Item::Value(Node::InlineTable(table)), Item::Value(removed)) = (parent, removed)
+        && let Some((_, last)) = table.iter_mut().last()
+        && let Some(space) = removed.decor().suffix()
+        && last.decor().suffix().is_none_or(|suffix| suffix.as_str() == Some(""))
+    {
+        last.decor_mut().set_suffix(space.clone());
+    }
+    Ok(())
+}
+
+/// A table that only its sections or dotted keys named is there no longer without them, unless it gets a header or braces.
+fn show_empty(item: &mut Item) {
+    match item {
+        Item::Table(table) if table.is_empty() && table.is_dotted() => {
+            *item = Item::Value(Node::InlineTable(InlineTable::new()));
+        }
+        Item::Table(table) if table.is_empty() => table.set_implicit(false),
+        Item::Value(Node::InlineTable(table)) if table.is_empty() => table.set_dotted(false),
+        _ => {}
+    }
+}
+
+/// Puts a section that is the last one after the comments that end the text, rather than between them and what they are about.
+fn after_last_comments(document: &mut DocumentMut, parent: &[String], key: &str) {
+    let comments = document.trailing().as_str().unwrap_or_default().to_owned();
+    if comments.trim().is_empty() {
+        return;
+    }
+    let item = parent.iter().try_fold(document.as_item_mut(), |item, key| item.get_mut(key.as_str()));
+    let mut section = item.and_then(|parent| parent.get_mut(key)).and_then(Item::as_table_mut);
+    while let Some(table) = section {
+        if !table.is_implicit() {
+            let gap = if comments.ends_with('\n') { "\n" } else { "\n\n" };
+            table.decor_mut().set_prefix(format!("{comments}{gap}"));
+            document.set_trailing("");
+            return;
+        }
+        section = table.iter_mut().next().and_then(|(_, item)| item.as_table_mut());
+    }
 }
 
 fn replace(document: &mut DocumentMut, path: &[String], value: &Value) -> Result<(), NotUnderstood> {
     let (key, parent) = path.split_last().ok_or(GONE)?;
-    let table = table_at(document, parent)?;
+    let table = item_at(document, parent)?.as_table_like_mut().ok_or(GONE)?;
     let item = table.get_mut(key).ok_or(GONE)?;
     let mut node = inline(value)?;
     match item {
@@ -186,25 +246,58 @@ fn inline(value: &Value) -> Result<Node, NotUnderstood> {
     })
 }
 
-/// `after` with the line ends that `text` has: `toml_edit` writes both texts with line feeds alone. The lines that `before`
-/// and `after` begin and end with alike are taken from `text` as they are, those between end like its first line.
-fn with_line_ends_of(text: &str, before: &str, after: &str) -> String {
-    if !text.contains('\r') {
+/// `after`, from which something was deleted together with the comments before it, with those of them that a blank line
+/// parts from what was deleted.
+fn with_comments_of(before: &str, after: &str) -> String {
+    let (old, new) = (lines(before), lines(after));
+    let (head, tail) = alike(&old, &new);
+    if head + tail != new.len() {
         return after.to_owned();
     }
-    let lines = |text| str::split_inclusive(text, '\n').collect::<Vec<_>>();
-    let (original, old, new) = (lines(text), lines(before), lines(after));
-    if original.len() != old.len() {
-        return after.replace('\n', line_end(text));
+    let cut = &old[head..old.len() - tail];
+    let is_blank = |line: &str| line.trim().is_empty();
+    let is_comment = |line: &str| line.trim_start().starts_with('#');
+    let run = cut.iter().take_while(|line| is_blank(line) || is_comment(line)).count();
+    let Some(kept) = (1..run).rev().find(|at| is_blank(cut[*at]) && is_comment(cut[*at - 1])) else {
+        return after.to_owned();
+    };
+    let parted = new.len() == head || is_blank(new[head]);
+    let kept = if parted { kept } else { kept + 1 };
+    [&new[..head], &cut[..kept], &new[head..]].concat().concat()
+}
+
+/// `after` with the line ends that `text` has, and a last one only where it has: `toml_edit` writes both texts with a line
+/// feed at the end of each line. The lines that `before` and `after` begin and end with alike are taken from `text` as they
+/// are, those between end like its first line.
+fn laid_out_like(text: &str, before: &str, after: &str) -> String {
+    let mut whole = after.to_owned();
+    if text.contains('\r') {
+        let (original, old, new) = (lines(text), lines(before), lines(after));
+        if original.len() != old.len() {
+            return after.replace('\n', line_end(text));
+        }
+        let (head, tail) = alike(&old, &new);
+        let between = new[head..new.len() - tail].concat().replace('\n', line_end(text));
+        whole = original[..head].concat() + &between + &original[original.len() - tail..].concat();
     }
+    if !text.is_empty() && !text.ends_with('\n') {
+        let shorter = whole.strip_suffix('\n').unwrap_or(&whole);
+        whole = shorter.strip_suffix('\r').unwrap_or(shorter).to_owned();
+    }
+    whole
+}
+
+/// How many lines two texts begin and end with alike.
+fn alike(old: &[&str], new: &[&str]) -> (usize, usize) {
     let same = |(old, new): &(&&str, &&str)| old == new;
-    let head = old.iter().zip(&new).take_while(same).count();
+    let head = old.iter().zip(new).take_while(same).count();
     let most = old.len().min(new.len()) - head;
     let tail = old.iter().rev().zip(new.iter().rev()).take(most).take_while(same).count();
-    let mut whole = original[..head].concat();
-    whole.push_str(&new[head..new.len() - tail].concat().replace('\n', line_end(text)));
-    whole.push_str(&original[original.len() - tail..].concat());
-    whole
+    (head, tail)
+}
+
+fn lines(text: &str) -> Vec<&str> {
+    text.split_inclusive('\n').collect()
 }
 
 const NAME: &str = "TOML";

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use mcp_server::env::Environment;
 
 pub(super) use self::check::{ClientReport, Status as ClientStatus, look};
-pub(super) use self::plan::{Plan, plan};
+pub(super) use self::plan::plan;
 pub(super) use self::report::Report;
 pub(super) use self::write::tell;
 use crate::Outcome;
@@ -37,7 +37,9 @@ pub(super) fn run(args: &ConfigArgs, env: &Environment, printer: &Printer) -> Ou
 
 /// Whether nothing was said, and somebody is there to be asked. A script that wants the JSON has no terminal for it.
 fn is_to_ask(args: &ConfigArgs, printer: &Printer) -> bool {
-    let is_bare = args.output.is_none() && args.working_directory.is_none() && !args.json && !args.quick;
+    // `-q` was the Python package's `--quick`; whoever wants no words wants no questions either.
+    let is_quick = args.quick || printer.is_quiet();
+    let is_bare = args.output.is_none() && args.working_directory.is_none() && !args.json && !is_quick;
     is_bare && args.server == ServerArgs::default() && printer.shows_on_a_screen() && ask::somebody_is_there()
 }
 

@@ -120,10 +120,10 @@ mod tests {
 
     #[test]
     fn a_server_over_http_is_printed_without_a_command() {
-        let (out, _, printer) = printer();
+        let (kept, _, printer) = printer();
         let line = ["--transport", "http", "--url", "https://m4.example/mcp", "--server-name", "wards"];
         run(&typed(&line), Path::new(SERVER), &Environment::default(), &printer).unwrap();
-        let printed: Value = serde_json::from_str(&out.text()).unwrap();
+        let printed: Value = serde_json::from_str(&kept.text()).unwrap();
         assert_eq!(
             printed,
             json!({ "mcpServers": { "wards": { "type": "http", "url": "https://m4.example/mcp" } } })

@@ -3,7 +3,7 @@
 use mcp_server::env::Environment;
 use mcp_server::gate::clock;
 
-use super::report::{self, Action, Report};
+use super::report::{Action, Report};
 use super::{place, server_name, write};
 use crate::Outcome;
 use crate::args::ConfigArgs;
@@ -16,7 +16,7 @@ pub(super) fn run(client: Client, args: &ConfigArgs, env: &Environment, printer:
     let path = place(client, args.output.as_deref(), args.working_directory.as_deref(), env)?;
     let name = server_name(&args.server)?;
     let report = Report {
-        client: report::name(client),
+        client: Some(client.name()),
         server_name: name.to_owned(),
         file: Some(printer.paths().path(&path)),
         action: Action::Absent,

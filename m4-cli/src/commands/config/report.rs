@@ -4,7 +4,6 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::clients::Client;
 use crate::clients::replace::Written;
 use crate::output::Paths;
 
@@ -51,11 +50,6 @@ impl Report {
         }
         self
     }
-}
-
-/// The client, as a report names it.
-pub(super) fn name(client: Client) -> Option<&'static str> {
-    Some(client.name())
 }
 
 /// An entry with only such paths in it as may be shown.

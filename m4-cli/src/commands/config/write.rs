@@ -6,7 +6,7 @@ use mcp_server::env::Environment;
 use mcp_server::gate::clock;
 
 use super::plan::{Plan, plan_for};
-use super::report::{self, Action, Report, with_paths};
+use super::report::{Action, Report, with_paths};
 use super::{place, server, server_name};
 use crate::Outcome;
 use crate::args::ConfigArgs;
@@ -67,7 +67,7 @@ fn in_turn(path: &Path, plan: impl Fn() -> Result<Plan, Failure>) -> Result<Writ
 
 fn report(client: Client, args: &ConfigArgs, plan: &Plan, printer: &Printer) -> Result<Report, Failure> {
     Ok(Report {
-        client: report::name(client),
+        client: Some(client.name()),
         server_name: server_name(&args.server)?.to_owned(),
         file: Some(printer.paths().path(plan.path())),
         action: Action::Printed,

@@ -11,7 +11,10 @@ use super::write::{Layout, fits_in_line, in_line};
 /// The text with a change made in it.
 pub(in super::super) fn apply(text: &str, change: &Change) -> Result<String, NotUnderstood> {
     let root = tree::parse(text)?;
-    let lines = Lines { text, layout: Layout { line_end: line_end(text), unit: unit(text, root.as_ref()) } };
+    let mut lines = Lines { text, layout: Layout { line_end: line_end(text), unit: DEFAULT_UNIT } };
+    if let Some(Node { kind: Kind::Mapping { entries, .. }, .. }) = &root {
+        lines.layout.unit = entries.iter().find_map(|entry| lines.step(entry)).unwrap_or(DEFAULT_UNIT);
+    }
     match (root, change) {
         (Some(root @ Node { kind: Kind::Mapping { .. }, .. }), change) => lines.change(&root, change),
         (_, Change::Insert { key, value, .. }) => Ok(lines.appended(key, value)),
@@ -38,7 +41,7 @@ impl Lines<'_> {
                 let (key, parent) = path.split_last().ok_or(GONE)?;
                 self.replace(entry_at(root, parent, key)?, value)
             }
-            Change::Delete { path } => {
+            Change::Delete { path, .. } => {
                 let (key, parent) = path.split_last().ok_or(GONE)?;
                 let entry = entry_at(root, parent, key)?;
                 let owner = match parent.split_last() {
@@ -80,9 +83,11 @@ impl Lines<'_> {
             return Err(IN_BRACES);
         }
         let column = self.column(last)?;
-        let place = self.end_of_line(entry_end(last));
+        let place = self.end_with_comments(column, entry_end(last));
         let line = self.layout.line_end;
-        let lines = self.layout.entry(column, key, value);
+        let unit = entries.iter().rev().find_map(|entry| self.step(entry));
+        let unit = unit.or_else(|| owner.and_then(|owner| self.step(owner))).unwrap_or(self.layout.unit);
+        let lines = Layout { unit, ..self.layout }.entry(column, key, value);
         // A block scalar's span runs up to the start of the line after it.
         if place > 0 && self.text[..place].ends_with('\n') {
             return Ok(self.spliced(place..place, &format!("{lines}{line}")));
@@ -135,9 +140,9 @@ impl Lines<'_> {
         if entry.value.has_marks() {
             return Err(MARKED);
         }
-        self.column(entry)?;
+        let column = self.column(entry)?;
         let start = line_start(self.text, entry.key_span.start);
-        let end = self.end_of_line(entry_end(entry));
+        let end = self.end_with_comments(column, entry_end(entry));
         let cut = if let Some(newline) =
             self.text[end..].find('\n').filter(|_| !self.text[..end].ends_with('\n'))
         {
@@ -153,6 +158,13 @@ impl Lines<'_> {
             text.insert_str(self.colon(owner)? + 1, " {}");
         }
         Ok(text)
+    }
+
+    /// How much further in a mapping is than the key it belongs to.
+    fn step(&self, entry: &Entry) -> Option<usize> {
+        let Kind::Mapping { entries, flow: false } = &entry.value.kind else { return None };
+        let column = |entry: &Entry| entry.key_span.start - line_start(self.text, entry.key_span.start);
+        column(entries.first()?).checked_sub(column(entry)).filter(|step| *step > 0)
     }
 
     /// The column of a key, which must be the first thing on its line.
@@ -174,6 +186,25 @@ impl Lines<'_> {
         }
         let end = self.text[byte..].find('\n').map_or(self.text.len(), |end| byte + end);
         if self.text[byte..end].ends_with('\r') { end - 1 } else { end }
+    }
+
+    /// Where the lines of an entry end, whose key is at `column`: the comments after it that are further in are its own.
+    fn end_with_comments(&self, column: usize, byte: usize) -> usize {
+        let mut end = self.end_of_line(byte);
+        loop {
+            let rest = &self.text[end..];
+            let gap = if self.text[..end].ends_with('\n') {
+                0
+            } else {
+                rest.find('\n').map_or(rest.len(), |at| at + 1)
+            };
+            let line = rest[gap..].lines().next().unwrap_or_default();
+            let indent = line.len() - line.trim_start_matches(' ').len();
+            if indent <= column || !line[indent..].starts_with('#') {
+                return end;
+            }
+            end += gap + line.len();
+        }
     }
 
     fn spliced(&self, range: Range<usize>, with: &str) -> String {
@@ -206,20 +237,6 @@ fn is_flow(node: &Node) -> bool {
 
 fn entry_end(entry: &Entry) -> usize {
     if entry.value.span.is_empty() { entry.key_span.end } else { entry.value.span.end }
-}
-
-/// The indentation of the first mapping inside another.
-fn unit(text: &str, root: Option<&Node>) -> usize {
-    let column = |entry: &Entry| entry.key_span.start - line_start(text, entry.key_span.start);
-    let nested = |entry: &Entry| match &entry.value.kind {
-        Kind::Mapping { entries, flow: false } => entries.first().map(column),
-        _ => None,
-    };
-    let top = match root.map(|root| &root.kind) {
-        Some(Kind::Mapping { entries, flow: false }) => entries.as_slice(),
-        _ => &[],
-    };
-    top.iter().find_map(nested).filter(|unit| *unit > 0).unwrap_or(DEFAULT_UNIT)
 }
 
 const DEFAULT_UNIT: usize = 2;

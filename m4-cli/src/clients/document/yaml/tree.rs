@@ -24,10 +24,7 @@ pub(super) enum Kind {
     /// `*name`, which is not followed.
     Alias(String),
     Scalar(Value),
-    Sequence {
-        items: Vec<Node>,
-        flow: bool,
-    },
+    Sequence(Vec<Node>),
     Mapping {
         entries: Vec<Entry>,
         flow: bool,
@@ -48,7 +45,7 @@ impl Node {
         match &self.kind {
             Kind::Alias(name) => Value::from(name.as_str()),
             Kind::Scalar(value) => value.clone(),
-            Kind::Sequence { items, .. } => items.iter().map(Self::value).collect(),
+            Kind::Sequence(items) => items.iter().map(Self::value).collect(),
             Kind::Mapping { entries, .. } => {
                 let entries = entries.iter().map(|entry| (entry.key.clone(), entry.value.value()));
                 Value::Object(entries.collect())
@@ -61,7 +58,7 @@ impl Node {
         self.marked
             || match &self.kind {
                 Kind::Alias(_) | Kind::Scalar(_) => false,
-                Kind::Sequence { items, .. } => items.iter().any(Self::has_marks),
+                Kind::Sequence(items) => items.iter().any(Self::has_marks),
                 Kind::Mapping { entries, .. } => entries.iter().any(|entry| entry.value.has_marks()),
             }
     }
@@ -140,7 +137,7 @@ impl<'t> Reader<'t> {
             let (event, span) = self.next()?;
             if event == Event::SequenceEnd {
                 let end = if flow { self.byte(&span.end) } else { end };
-                return Ok(Node { kind: Kind::Sequence { items, flow }, span: start..end, marked });
+                return Ok(Node { kind: Kind::Sequence(items), span: start..end, marked });
             }
             let item = self.node(event, span, depth + 1)?;
             end = item.span.end;
