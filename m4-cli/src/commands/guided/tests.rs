@@ -136,7 +136,7 @@ fn the_clients_of_this_machine_come_first() {
 #[test]
 fn nothing_is_written_without_a_yes_and_the_change_hides_what_is_not_ours() {
     let home = Home::new();
-    let path = home.path().join("config.toml");
+    let path = home.path().join("codex.toml");
     let before = "# mine\n[mcp_servers.m4]\ncommand = \"/old\"\nenv = { KEY = \"s3cr3t\" }\n";
     fs::write(&path, before).unwrap();
     let place = Place { client: Client::Codex, path: path.clone() };
