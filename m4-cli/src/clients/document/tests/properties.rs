@@ -49,7 +49,7 @@ fn document() -> impl Strategy<Value = (Format, String)> {
 /// Puts comments, blank lines and spaces where the format allows them between and at the end of lines.
 fn noisy(format: Format, text: &str, noise: &[u8]) -> String {
     let comment = if format == Format::Json { "//" } else { "#" };
-    let noisy = text.lines().zip(noise.iter().cycle()).map(|(line, noise)| {
+    let lines = text.lines().zip(noise.iter().cycle()).map(|(line, noise)| {
         let indent = &line[..line.len() - line.trim_start().len()];
         match noise {
             0 => format!("{indent}{comment} \"mine\": {{, }}\n{line}\n"),
@@ -60,7 +60,7 @@ fn noisy(format: Format, text: &str, noise: &[u8]) -> String {
             _ => format!("{line}\n"),
         }
     });
-    noisy.collect::<Vec<_>>().concat()
+    lines.collect::<Vec<_>>().concat()
 }
 
 /// The mapping that `choice` picks, by its path.
