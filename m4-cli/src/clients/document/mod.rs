@@ -57,7 +57,8 @@ impl Document {
 
     /// Makes the value at `path` equal to `value`, with mappings on the way to it where there are none.
     ///
-    /// Where both are mappings, only keys that differ are touched, and those that `value` has not are deleted.
+    /// Where both are mappings, only keys that differ are touched, and those that `value` has not are deleted. A list that
+    /// differs is written anew, and comments inside it are lost. After an error the document is as it was.
     pub fn set(&mut self, path: &[&str], value: &Value) -> Result<(), NotUnderstood> {
         let mut changes = Vec::new();
         find_changes(self.format, &self.value, path, value, &mut changes)?;
@@ -69,7 +70,7 @@ impl Document {
         self.apply(&changes, &[expected])
     }
 
-    /// Deletes the key at the end of `path`; `false` where there is none.
+    /// Deletes the key at the end of `path` with the comments inside its value; `false` where there is none.
     pub fn remove(&mut self, path: &[&str]) -> Result<bool, NotUnderstood> {
         let Some((key, parent)) = path.split_last() else { return Ok(false) };
         let mut expected = self.value.clone();
@@ -94,10 +95,11 @@ impl Document {
         let mut text = self.text.clone();
         for change in changes {
             text = match self.format {
-                Format::Json => json::apply(&text, change)?,
-                Format::Toml => toml::apply(&text, change)?,
-                Format::Yaml => yaml::apply(&text, change)?,
-            };
+                Format::Json => json::apply(&text, change),
+                Format::Toml => toml::apply(&text, change),
+                Format::Yaml => yaml::apply(&text, change),
+            }
+            .map_err(NotUnderstood::of_a_change)?;
         }
         if text.len() > MOST_BYTES {
             return Err(NotUnderstood::TooLarge);
@@ -119,7 +121,7 @@ pub enum NotUnderstood {
     #[error("it is larger than 4 MiB")]
     TooLarge,
     /// Nested deeper than any client's configuration.
-    #[error("it is nested more than 128 deep")]
+    #[error("it is nested more than 128 deep, or 80 in TOML")]
     TooDeep,
     /// The format's grammar forbids it.
     #[error("it is not {format} at line {line}, column {column}")]
@@ -156,6 +158,16 @@ pub enum NotUnderstood {
         /// What it has no form for.
         what: &'static str,
     },
+}
+
+impl NotUnderstood {
+    /// The text was understood when it was read, so a place that is not is one in a text half changed.
+    fn of_a_change(self) -> Self {
+        match self {
+            Self::CannotBeEdited(_) | Self::NoSuchValue { .. } | Self::InTheWay(_) => self,
+            _ => Self::CannotBeEdited(NOT_READ_BACK),
+        }
+    }
 }
 
 impl Explain for NotUnderstood {

@@ -272,7 +272,9 @@ fn with_comments_of(before: &str, after: &str) -> String {
 fn laid_out_like(text: &str, before: &str, after: &str) -> String {
     let mut whole = after.to_owned();
     if text.contains('\r') {
-        let (original, old, new) = (lines(text), lines(before), lines(after));
+        let end = if text.ends_with('\n') || !before.ends_with('\n') { "" } else { line_end(text) };
+        let ended = format!("{text}{end}");
+        let (original, old, new) = (lines(&ended), lines(before), lines(after));
         if original.len() != old.len() {
             return after.replace('\n', line_end(text));
         }

@@ -49,20 +49,18 @@ fn document() -> impl Strategy<Value = (Format, String)> {
 /// Puts comments, blank lines and spaces where the format allows them between and at the end of lines.
 fn noisy(format: Format, text: &str, noise: &[u8]) -> String {
     let comment = if format == Format::Json { "//" } else { "#" };
-    let mut noise = noise.iter().cycle();
-    let mut noisy = String::new();
-    for line in text.lines() {
+    let lines = text.lines().zip(noise.iter().cycle()).map(|(line, noise)| {
         let indent = &line[..line.len() - line.trim_start().len()];
-        noisy.push_str(&match noise.next() {
-            Some(0) => format!("{indent}{comment} \"mine\": {{, }}\n{line}\n"),
-            Some(1) => format!("\n{line}\n"),
-            Some(2) => format!("{line} {comment} x, y: }} ]\n"),
-            Some(3) => format!("{line}   \n"),
-            Some(4) => format!("{comment} at the margin\n\n{line}\n"),
+        match noise {
+            0 => format!("{indent}{comment} \"mine\": {{, }}\n{line}\n"),
+            1 => format!("\n{line}\n"),
+            2 => format!("{line} {comment} x, y: }} ]\n"),
+            3 => format!("{line}   \n"),
+            4 => format!("{comment} at the margin\n\n{line}\n"),
             _ => format!("{line}\n"),
-        });
-    }
-    noisy
+        }
+    });
+    lines.collect::<Vec<_>>().concat()
 }
 
 /// The mapping that `choice` picks, by its path.
@@ -92,7 +90,7 @@ fn is_kept(before: &[String], after: &[String]) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
     fn a_new_entry_is_there_the_rest_stays_and_removing_it_gives_the_text_back(
@@ -151,9 +149,13 @@ proptest! {
     fn strict_json_means_what_it_means_to_serde(value in mapping(), text in "[\\[\\]{}:,\"\\\\ua0-9eE.+\\- \n/*tn]{0,24}") {
         let pretty = serde_json::to_string_pretty(&value).unwrap();
         prop_assert_eq!(parsed(Format::Json, &pretty).value(&[]), Some(value));
-        let read: Result<Value, _> = serde_json::from_str(&text);
-        if let (Ok(serde @ Value::Object(_)), Ok(document)) = (read, Document::parse(Format::Json, &text)) {
-            prop_assert_eq!(document.value(&[]), Some(serde));
+        let object = format!("{{\"a\": [{text}]}}");
+        let (serde, ours) = (serde_json::from_str::<Value>(&object), Document::parse(Format::Json, &object));
+        match (serde, ours) {
+            (Ok(serde), Ok(ours)) => prop_assert_eq!(ours.value(&[]), Some(serde)),
+            (Ok(_), Err(error)) => prop_assert!(matches!(error, NotUnderstood::RepeatedKey { .. }), "{}", error),
+            (Err(error), Ok(_)) => prop_assert!(text.contains('/') || text.contains(','), "{}: {}", object, error),
+            (Err(_), Err(_)) => {}
         }
     }
 

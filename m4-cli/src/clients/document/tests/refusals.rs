@@ -148,8 +148,8 @@ fn what_is_too_large_or_too_deep_is_refused_and_does_not_crash() {
             assert!(Document::parse(Format::Yaml, &text).is_err(), "{depth} × {open:?}");
         }
     }
-    let lines: String = (0..10_000).map(|depth| format!("{}a:\n", " ".repeat(depth.min(300)))).collect();
-    assert!(Document::parse(Format::Yaml, &lines).is_err());
+    let lines: Vec<_> = (0..300).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
+    assert_eq!(refused(Format::Yaml, &lines.concat()), NotUnderstood::TooDeep);
     for (format, text) in [
         (Format::Json, format!("{{\"a\": {}{}}}", "[".repeat(100), "]".repeat(100))),
         (Format::Toml, format!("a = {}{}", "[".repeat(70), "]".repeat(70))),
@@ -164,4 +164,32 @@ fn a_change_that_would_make_it_too_large_is_refused() {
     let mut document = parsed(Format::Json, "{}");
     assert_eq!(document.set(&["a"], &json!("x".repeat(5 << 20))), Err(NotUnderstood::TooLarge));
     assert_eq!(document.text(), "{}");
+}
+
+#[test]
+fn a_text_that_does_not_say_what_it_should_is_not_given_out() {
+    for format in [Format::Json, Format::Toml, Format::Yaml] {
+        let mut document = parsed(format, "");
+        document.set(&["a"], &json!(1)).unwrap();
+        let before = document.text();
+        let changes = [Change::Insert { parent: Vec::new(), key: "b".to_owned(), value: json!(2) }];
+        for wrong in [json!({"a": 1}), json!({"b": 2}), json!({"a": 1, "b": "2"})] {
+            assert!(document.apply(&changes, &[wrong]).is_err());
+            assert_eq!((document.text(), document.value(&[])), (before.clone(), Some(json!({"a": 1}))));
+        }
+        document.apply(&changes, &[json!({"a": 1, "b": 2})]).unwrap();
+    }
+}
+
+#[test]
+fn escapes_are_read_as_serde_reads_them() {
+    for text in
+        [r#"{"\ud83d\ude00\u0000\/\b": "\ud834\udd1e\\\"\f\t"}"#, r#"{"a": -0, "b": 1E+2, "c": 1.0e-3}"#]
+    {
+        let read: Value = serde_json::from_str(text).unwrap();
+        assert_eq!(parsed(Format::Json, text).value(&[]), Some(read));
+    }
+    for text in [r#"{"a": "\ud83d"}"#, r#"{"a": "\ude00\ud83d"}"#, r#"{"a": "\x41"}"#] {
+        assert!(matches!(refused(Format::Json, text), NotUnderstood::Syntax { .. }), "{text:?}");
+    }
 }

@@ -2,6 +2,16 @@
 
 use super::*;
 
+/// The same in a file with other line ends and without the last one.
+fn in_any_line_ends(format: Format, before: &str, servers: &str) -> String {
+    let after = through_its_life(format, before, servers);
+    let windows = |text: &str| text.replace('\n', "\r\n");
+    assert_eq!(through_its_life(format, &windows(before), servers), windows(&after));
+    assert_eq!(through_its_life(format, before.trim_end(), servers), after.trim_end());
+    assert_eq!(through_its_life(format, windows(before).trim_end(), servers), windows(&after).trim_end());
+    after
+}
+
 /// The text with the entry, with another variable in it; the rest is asserted.
 fn through_its_life(format: Format, before: &str, servers: &str) -> String {
     let path = [servers, "m4"];
@@ -36,13 +46,13 @@ fn claude_desktop_with_a_byte_order_mark_and_windows_line_ends() {
 #[test]
 fn zed_with_comments_and_trailing_commas() {
     let before = include_str!("../../../../../tests/clients/zed_settings.json");
-    insta::assert_snapshot!(through_its_life(Format::Json, before, "context_servers"));
+    insta::assert_snapshot!(in_any_line_ends(Format::Json, before, "context_servers"));
 }
 
 #[test]
 fn vscode_with_tabs_and_two_servers_in_a_line() {
     let before = include_str!("../../../../../tests/clients/vscode_mcp.json");
-    insta::assert_snapshot!(through_its_life(Format::Json, before, "servers"));
+    insta::assert_snapshot!(in_any_line_ends(Format::Json, before, "servers"));
 }
 
 #[test]
@@ -60,19 +70,13 @@ fn cursor_in_one_line_with_an_entry_already_there() {
 #[test]
 fn codex_with_comments_dotted_keys_and_quoted_keys() {
     let before = include_str!("../../../../../tests/clients/codex_config.toml");
-    insta::assert_snapshot!(through_its_life(Format::Toml, before, "mcp_servers"));
-    let windows = before.replace('\n', "\r\n");
-    let after = through_its_life(Format::Toml, &windows, "mcp_servers");
-    assert_eq!(after, through_its_life(Format::Toml, before, "mcp_servers").replace('\n', "\r\n"));
+    insta::assert_snapshot!(in_any_line_ends(Format::Toml, before, "mcp_servers"));
 }
 
 #[test]
 fn librechat_with_comments_anchors_elsewhere_and_odd_indentation() {
     let before = include_str!("../../../../../tests/clients/librechat.yaml");
-    insta::assert_snapshot!(through_its_life(Format::Yaml, before, "mcpServers"));
-    let windows = before.replace('\n', "\r\n");
-    let after = through_its_life(Format::Yaml, &windows, "mcpServers");
-    assert_eq!(after, through_its_life(Format::Yaml, before, "mcpServers").replace('\n', "\r\n"));
+    insta::assert_snapshot!(in_any_line_ends(Format::Yaml, before, "mcpServers"));
 }
 
 #[test]

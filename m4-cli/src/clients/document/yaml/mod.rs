@@ -18,8 +18,7 @@ use super::NotUnderstood;
 /// What the text says.
 pub(super) fn read(text: &str) -> Result<Value, NotUnderstood> {
     match tree::parse(text)? {
-        None => Ok(Value::Object(Map::new())),
-        Some(Node { kind: Kind::Scalar(Value::Null), .. }) => Ok(Value::Object(Map::new())),
+        None | Some(Node { kind: Kind::Scalar(Value::Null), .. }) => Ok(Value::Object(Map::new())),
         Some(node @ Node { kind: Kind::Mapping { .. }, .. }) => Ok(node.value()),
         Some(_) => Err(NotUnderstood::NotAMapping(NAME)),
     }

@@ -73,14 +73,11 @@ fn text(text: &str) -> String {
     let unprintable = |c: char| {
         matches!(c, '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
     };
-    let mut escaped = String::with_capacity(quoted.len());
-    for c in quoted.chars() {
-        match c {
-            c if unprintable(c) => escaped.push_str(&format!("\\u{:04x}", u32::from(c))),
-            c => escaped.push(c),
-        }
-    }
-    escaped
+    let escaped = |c: char| match c {
+        c if unprintable(c) => format!("\\u{:04x}", u32::from(c)),
+        c => c.to_string(),
+    };
+    quoted.chars().map(escaped).collect::<Vec<_>>().concat()
 }
 
 const RESERVED: [&str; 9] = ["true", "false", "yes", "no", "on", "off", "null", "y", "n"];
