@@ -14,6 +14,7 @@ pub(crate) fn page() -> String {
     for exit in Exit::ALL {
         page += &format!("| {} | {} |\n", exit.code(), cell(exit.about()));
     }
+    page += "| 130 | Ctrl-C: the process ends by `SIGINT`, which a shell shows as 130 |\n";
     page += "\n## Error codes\n\nCodes keep their meaning. New ones may be added, so a program treats one it does not know like \
              `failed`.\n\n| code | meaning |\n|---|---|\n";
     for (code, about) in codes::ALL {

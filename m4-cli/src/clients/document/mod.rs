@@ -118,7 +118,7 @@ impl Document {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotUnderstood {
     /// More than any client's configuration.
-    #[error("it is larger than 4 MiB")]
+    #[error("it is larger than 16 MiB")]
     TooLarge,
     /// Nested deeper than any client's configuration.
     #[error("it is nested more than 128 deep, or 80 in TOML")]
@@ -333,7 +333,7 @@ fn line_end(text: &str) -> &'static str {
 }
 
 const BYTE_ORDER_MARK: char = '\u{feff}';
-const MOST_BYTES: usize = 4 << 20;
+const MOST_BYTES: usize = 16 << 20;
 const DEEPEST: usize = 128;
 const NOT_READ_BACK: &str = "the changed text would not say what it should";
 
