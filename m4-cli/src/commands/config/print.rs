@@ -123,9 +123,9 @@ mod tests {
         let (kept, _, printer) = printer();
         let line = ["--transport", "http", "--url", "https://m4.example/mcp", "--server-name", "wards"];
         run(&typed(&line), Path::new(SERVER), &Environment::default(), &printer).unwrap();
-        let printed: Value = serde_json::from_str(&kept.text()).unwrap();
+        let shown: Value = serde_json::from_str(&kept.text()).unwrap();
         assert_eq!(
-            printed,
+            shown,
             json!({ "mcpServers": { "wards": { "type": "http", "url": "https://m4.example/mcp" } } })
         );
     }
