@@ -42,7 +42,7 @@ pub struct Printer {
     err: Stream,
     out_is_terminal: bool,
     err_is_terminal: bool,
-    err_in_color: bool,
+    err_color: ColorChoice,
     quiet: bool,
     paths: Arc<Paths>,
     /// The answer as far as it is known, where it is to be JSON.
@@ -66,7 +66,7 @@ impl Printer {
         printer.events = asked.events.then(|| Arc::new(Mutex::new(Events::new(&asked.command))));
         printer.out_is_terminal = io::stdout().is_terminal();
         printer.err_is_terminal = io::stderr().is_terminal();
-        printer.err_in_color = err_color == ColorChoice::Always;
+        printer.err_color = err_color;
         printer
     }
 
@@ -77,7 +77,7 @@ impl Printer {
             err: Arc::new(Mutex::new(Box::new(err))),
             out_is_terminal: false,
             err_is_terminal: false,
-            err_in_color: false,
+            err_color: ColorChoice::Never,
             quiet,
             paths: Arc::new(Paths::hidden([])),
             envelope: None,
@@ -223,7 +223,7 @@ impl Printer {
 
     /// Whether what goes to stderr is in colour.
     pub const fn asks_in_color(&self) -> bool {
-        self.err_in_color
+        matches!(self.err_color, ColorChoice::Always)
     }
 
     const fn draws(&self) -> bool {

@@ -25,11 +25,10 @@ pub(in crate::commands) fn choose(guide: &mut Guide<'_>) -> Outcome {
     match guide.choose("Which engine answers queries?", &choices, 0)? {
         BackendKind::DuckDb => guide.command(&["backend", "duckdb"]),
         BackendKind::BigQuery => {
-            let project =
-                guide.line("Google Cloud project that pays", None, |text| match is_project_id(text) {
-                    true => Ok(()),
-                    false => Err("that is not a project ID; `gcloud projects list` shows them".to_owned()),
-                })?;
+            let project = guide.line("Google Cloud project that pays", None, |text| {
+                let refusal = "that is not a project ID; `gcloud projects list` shows them";
+                if is_project_id(text) { Ok(()) } else { Err(refusal.to_owned()) }
+            })?;
             guide.command(&["backend", "bigquery", "--project-id", &project])
         }
     }

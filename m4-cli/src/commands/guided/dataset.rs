@@ -39,9 +39,8 @@ pub(in crate::commands) fn set_up(guide: &mut Guide<'_>) -> Outcome {
 }
 
 fn from_folder(guide: &mut Guide<'_>) -> Outcome {
-    let folder = guide.line("Folder with the files", None, |text| match Path::new(text).is_dir() {
-        true => Ok(()),
-        false => Err(format!("{text} is not a folder")),
+    let folder = guide.line("Folder with the files", None, |text| {
+        if Path::new(text).is_dir() { Ok(()) } else { Err(format!("{text} is not a folder")) }
     })?;
     let config = Config::load(guide.env, &Flags::new());
     let registry = Registry::open(&config.locations.data_dir);

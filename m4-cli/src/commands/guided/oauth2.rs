@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::Guide;
 use crate::Outcome;
 use crate::args::ServerArgs;
+use crate::commands::doctor::finding::Finding;
 use crate::commands::doctor::issuer;
 use crate::failure::Failure;
 
@@ -73,7 +74,7 @@ fn issuer_of(guide: &mut Guide<'_>, usual: Option<&str>) -> Result<Option<String
         for finding in &findings {
             guide.printer.ask(finding);
         }
-        if !findings.iter().any(|finding| finding.is_failure()) {
+        if !findings.iter().any(Finding::is_failure) {
             return Ok(Some(answer));
         }
         let choices = [
@@ -81,7 +82,7 @@ fn issuer_of(guide: &mut Guide<'_>, usual: Option<&str>) -> Result<Option<String
             ("go on all the same: every call is refused until its keys can be had".to_owned(), Next::GoOn),
             ("leave OAuth2 off".to_owned(), Next::Off),
         ];
-        let default = if guide.person.may_think_again() { 0 } else { 1 };
+        let default = usize::from(!guide.person.may_think_again());
         match guide.choose("This issuer does not work. What now?", &choices, default)? {
             Next::Correct => usual = Some(answer),
             Next::GoOn => return Ok(Some(answer)),
