@@ -209,7 +209,7 @@ fn usual_mistakes_are_answered_with_what_to_do() {
         (&["whoami"], 1),
         (&["remove-dataset", "mimic-iv-sample"], 1),
     ] {
-        told += &format!("$ m4 {}\n{}\n", line.join(" "), said(line, code));
+        told.extend([format!("$ m4 {}\n{}\n", line.join(" "), said(line, code))]);
     }
     insta::assert_snapshot!(told);
 }

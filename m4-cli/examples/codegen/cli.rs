@@ -22,12 +22,12 @@ fn add(command: &Command, page: &mut String) {
     let about = command.get_long_about().or(command.get_about()).map(ToString::to_string).unwrap_or_default();
     let usage = command.clone().render_usage().to_string();
     let usage = usage.trim_start_matches("Usage: ").replace('\n', "\n    ");
-    *page += &format!("\n## {name}\n\n{}\n\n    {usage}\n", about.trim());
+    page.extend([format!("\n## {name}\n\n{}\n\n    {usage}\n", about.trim())]);
     let own = |argument: &&Arg| !argument.is_hide_set() && (is_outermost || !argument.is_global_set());
     let rows: String =
         command.get_arguments().filter(own).filter(|argument| argument.get_id() != "help").map(row).collect();
     if !rows.is_empty() {
-        *page += &format!("\n| argument | meaning |\n|---|---|\n{rows}");
+        page.extend(["\n| argument | meaning |\n|---|---|\n", &rows]);
     }
     if is_outermost {
         *page += "\nEvery command takes `--help` and the options `--color`, `--quiet`, `--verbose` and `--paths`.\n";
@@ -41,18 +41,19 @@ fn add(command: &Command, page: &mut String) {
         })
         .collect();
     if !links.is_empty() {
-        *page += &format!("\nCommands: {}.\n", links.join(", "));
+        page.extend(["\nCommands: ", &links.join(", "), ".\n"]);
     }
     let examples = command.get_after_help().map(ToString::to_string).unwrap_or_default();
     for (index, part) in examples.split("\n\n").enumerate().filter(|(_, part)| !part.is_empty()) {
-        let lines = part
-            .lines()
-            .map(|line| line.strip_prefix("  ").map_or(line.to_owned(), |line| format!("    {line}")));
-        let lines: Vec<String> = lines.collect();
-        *page += &match lines.split_first() {
-            Some((first, rest)) if index == 0 => format!("\n{first}\n\n{}\n", rest.join("\n")),
-            _ => format!("\n{}\n", lines.join("\n")),
+        let indented = |line: &str| match line.strip_prefix("  ") {
+            Some(example) => format!("    {example}"),
+            None => line.to_owned(),
         };
+        let shown: Vec<String> = part.lines().map(indented).collect();
+        page.extend(match shown.split_first() {
+            Some((first, rest)) if index == 0 => [format!("\n{first}\n\n{}\n", rest.join("\n"))],
+            _ => [format!("\n{}\n", shown.join("\n"))],
+        });
     }
     for inner in inner {
         add(inner, page);

@@ -12,13 +12,13 @@ pub(crate) fn page() -> String {
     );
     page += "\n## Exit codes\n\n| code | meaning |\n|---|---|\n";
     for exit in Exit::ALL {
-        page += &format!("| {} | {} |\n", exit.code(), cell(exit.about()));
+        page.extend([format!("| {} | {} |\n", exit.code(), cell(exit.about()))]);
     }
     page += "| 130 | Ctrl-C: the process ends by `SIGINT`, which a shell shows as 130 |\n";
     page += "\n## Error codes\n\nCodes keep their meaning. New ones may be added, so a program treats one it does not know like \
              `failed`.\n\n| code | meaning |\n|---|---|\n";
     for (code, about) in codes::ALL {
-        page += &format!("| `{code}` | {} |\n", cell(about));
+        page.extend([format!("| `{code}` | {} |\n", cell(about))]);
     }
     page
 }

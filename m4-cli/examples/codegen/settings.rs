@@ -15,10 +15,11 @@ pub(crate) fn page() -> String {
     for setting in ALL {
         if setting.section() != section {
             section = setting.section();
-            page += &format!(
-                "\n## {}\n\n| variable | key | default | meaning |\n|---|---|---|---|\n",
-                title(section)
-            );
+            page.extend([
+                "\n## ",
+                title(section),
+                "\n\n| variable | key | default | meaning |\n|---|---|---|---|\n",
+            ]);
         }
         page += &row(setting);
     }
