@@ -155,13 +155,6 @@ m4 quickstart --yes  # the usual answers: invented data, DuckDB, the first clien
         "",
     ),
     (
-        "quickstart",
-        "m4 quickstart
-m4 quickstart --yes",
-        "It asks for a dataset, an engine, a client and, with OAuth2, a login. With --yes: invented data, DuckDB, the first \
-         client found, and OAuth2 as it is set.",
-    ),
-    (
         "remove-dataset",
         "m4 remove-dataset mimic-iv-demo
 m4 remove-dataset ward-7 --definition --yes",
