@@ -114,7 +114,7 @@ fn a_home_that_does_not_exist_is_not_made() {
     for client in ["claude", "cursor", "codex", "zed"] {
         let output = m4(&sandbox, ["config", client]).unwrap();
         refused(&output);
-        assert!(output.stderr.contains("does not exist"), "{}", output.stderr);
+        assert!(output.stderr.contains("there is no home folder"), "{}", output.stderr);
         assert!(!home.exists());
     }
 }

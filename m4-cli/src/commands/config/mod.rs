@@ -80,13 +80,17 @@ pub(super) fn place(
             "name the file with --output",
         ),
     })?;
-    match env.base_dirs() {
-        Some(dirs) if path.starts_with(&dirs.home) && !dirs.home.is_dir() => Err(Failure::mendable(
-            format!("the home folder {} does not exist", dirs.home.display()),
-            "set HOME to a folder that does, or name the file with --output",
-        )),
-        _ => Ok(path),
+    if let Some(dirs) = env.base_dirs().filter(|dirs| path.starts_with(&dirs.home)) {
+        // Writing would make the folder, and nobody would ever look there.
+        dirs.home.read_dir().map_err(|source| {
+            Failure::io(
+                format!("there is no home folder {}", dirs.home.display()),
+                "set HOME to a folder that exists, or name the file with --output",
+                source,
+            )
+        })?;
     }
+    Ok(path)
 }
 
 fn server_name(args: &ServerArgs) -> Result<&str, Failure> {
