@@ -14,8 +14,8 @@ pub mod login;
 pub mod output;
 pub mod programs;
 pub mod settings;
-pub mod verbose;
 pub mod signals;
+pub mod verbose;
 
 use std::process::ExitCode;
 

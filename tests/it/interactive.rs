@@ -92,7 +92,7 @@ fn a_no_at_the_end_and_an_issuer_that_is_given_up_change_nothing() {
 fn ctrl_c_at_any_question_leaves_the_file_and_the_terminal_as_they_were() {
     type Step = fn(&mut Person);
     let steps: [Step; 4] = [
-        |person| drop(person.sees("Which client?")),
+        |person| _ = person.sees("Which client?"),
         |person| to_oauth2(person),
         |person| {
             to_oauth2(person);
