@@ -38,7 +38,7 @@ fn says(finding: &Value, part: &str, text: &str) {
 }
 
 /// An issuer that answers with these keys and this `Date`.
-fn made_up_issuer(keys: Value, date: &str) -> String {
+fn made_up_issuer(keys: &Value, date: &str) -> String {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let metadata = json!({ "issuer": url, "jwks_uri": format!("{url}/k") }).to_string();
@@ -116,7 +116,7 @@ fn a_clock_that_is_ten_minutes_off_is_pointed_out_and_one_that_does_not_tell_is_
         "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4", "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM" }] });
     let now = i64::try_from(m4_tests::ambient::unix_now()).unwrap();
     for (off, says_so) in [(600, "ahead of"), (-600, "behind")] {
-        let url = made_up_issuer(p256.clone(), &format!("Date: {}\r\n", http_date(now + off)));
+        let url = made_up_issuer(&p256, &format!("Date: {}\r\n", http_date(now + off)));
         let found = finding(&doctor(&trusting(&url), 1), "clock");
         says(&found, "what", says_so);
         let seconds: u64 =
@@ -124,7 +124,7 @@ fn a_clock_that_is_ten_minutes_off_is_pointed_out_and_one_that_does_not_tell_is_
         assert!((540..=660).contains(&seconds), "{found}");
         says(&found, "mend", "set this machine's clock");
     }
-    let url = made_up_issuer(p256, "");
+    let url = made_up_issuer(&p256, "");
     let findings = doctor(&trusting(&url), 0).data();
     assert!(!findings.to_string().contains("\"clock\""), "{findings:#}");
 }
@@ -134,7 +134,7 @@ fn keys_of_a_kind_that_is_not_allowed_come_with_the_setting_that_allows_them() {
     // RFC 8037 appendix A.2.
     let keys = json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "kid": "e",
         "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" }] });
-    let url = made_up_issuer(keys, "");
+    let url = made_up_issuer(&keys, "");
     let found = finding(&doctor(&trusting(&url), 1), "issuer");
     says(&found, "what", "none of its keys can be used");
     says(&found, "cause", "key 1: ");
