@@ -83,7 +83,9 @@ fn compare(issuer: &Issuer) {
     // A gate for each thread: what two processors give to callers that share nothing at all.
     let apart = [(gate(), issuer.snapshot()), (gate(), issuer.snapshot())];
     for (gate, snapshot) in &apart {
-        tokens.iter().for_each(|token| admit(gate, snapshot, token));
+        for token in &tokens {
+            admit(gate, snapshot, token);
+        }
     }
     let again = |callers| together(PASSES, &sessions[..callers * SESSIONS], |_, token| decide(&known, token));
     let alone = || {

@@ -46,9 +46,9 @@ fn main_with(env: &Environment, arguments: &[std::ffi::OsString]) -> Exit {
     };
     let printer = Printer::for_terminal(env, &cli.global, &asked);
     verbose::start(cli.global.verbose, &asked, env, &printer);
-    let exit = printer.finish(&commands::run(&cli.command, env, &printer));
-    verbose::end(exit);
-    exit
+    let outcome = commands::run(&cli.command, env, &printer);
+    verbose::end(&outcome);
+    printer.finish(&outcome)
 }
 
 /// What a command comes to.

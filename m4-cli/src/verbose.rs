@@ -6,7 +6,9 @@ use mcp_server::error::in_one_line;
 use mcp_server::logging::{self, Verbosity};
 use mcp_server::version::{COMMIT, RELEASE};
 
+use crate::Outcome;
 use crate::exit_code::Exit;
+use crate::failure::Failure;
 use crate::output::{Asked, Printer};
 
 /// Starts them, as often as `--verbose` was given; says what is run and, given twice, which settings somebody made.
@@ -30,8 +32,9 @@ pub fn start(given: u8, asked: &Asked, env: &Environment, printer: &Printer) {
     }
 }
 
-/// Says how the command ended.
-pub fn end(exit: Exit) {
+/// Says how the command ended; before the error is shown, whose hint is to be the last line.
+pub fn end(outcome: &Outcome) {
+    let exit = outcome.as_ref().err().map_or(Exit::Success, Failure::exit);
     tracing::debug!(target: TARGET, code = exit.code(), "ended");
 }
 

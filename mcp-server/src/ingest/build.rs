@@ -16,7 +16,7 @@ use super::meta;
 use super::plan::Plan;
 use super::report::{Progress, Report, TableReport};
 use super::source::Source;
-use super::sql::{file, identifier};
+use super::sql::{identifier, literal};
 use super::staging::Staging;
 use super::table::Prepared;
 use crate::dataset::Definition;
@@ -337,9 +337,11 @@ fn connect(staging: &Staging, bytes: u64) -> Result<Connection, IngestError> {
         .with("temp_directory", spill.to_string_lossy())?;
     let connection = Connection::open_in_memory_with_flags(config)?;
     let rows = if bytes < SMALL { SMALL_ROW_GROUP } else { ROW_GROUP };
+    let path = staging.database();
+    let path = path.to_str().ok_or_else(|| IngestError::PathNotUnicode { path: path.clone() })?;
     connection.execute_batch(&format!(
-        "ATTACH {file} AS {DATABASE} (STORAGE_VERSION 'latest', ROW_GROUP_SIZE {rows}); USE {DATABASE}",
-        file = file(&staging.database())?,
+        "ATTACH {path} AS {DATABASE} (STORAGE_VERSION 'latest', ROW_GROUP_SIZE {rows}); USE {DATABASE}",
+        path = literal(path),
     ))?;
     Ok(connection)
 }
