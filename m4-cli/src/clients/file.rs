@@ -204,7 +204,7 @@ mod tests {
                 if text.contains('\r') { after.lines().count() } else { 0 }
             );
             assert_eq!(after.starts_with('\u{feff}'), text.starts_with('\u{feff}'));
-            let shown = after.replace('\r', "").replace('\u{feff}', "");
+            let shown = after.replace(['\r', '\u{feff}'], "");
             insta::assert_snapshot!(format!("written_for_{}", client.name()), shown);
         }
     }

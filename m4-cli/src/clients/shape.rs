@@ -145,7 +145,9 @@ mod tests {
                 Ok(fields) => Value::Object(fields).to_string(),
                 Err(failure) => failure.error().unwrap().to_string(),
             };
-            forms += &format!("{name}\n  {}\n  {reached}\n", Value::Object(started));
+            forms.push_str(
+                &[name, "\n  ", &Value::Object(started).to_string(), "\n  ", &reached, "\n"].concat(),
+            );
         }
         insta::assert_snapshot!("forms", forms);
     }
