@@ -34,7 +34,7 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Writes `content`, as [`write`] does, up to the last step.
+    /// Writes `content`, as [`write()`] does, up to the last step.
     pub fn new(path: &Path, content: &[u8], mode: Option<u32>) -> io::Result<Self> {
         let target = resolve(path)?.unwrap_or_else(|| path.to_owned());
         let folder = folder_of(&target);

@@ -1,6 +1,6 @@
 //! A client's configuration file, edited in its own format: what is not changed stays byte for byte.
 //!
-//! Each format ([`json`], [`toml`], [`yaml`]) reads a text into one JSON value and makes three changes in the text: put a
+//! Each format (JSON, TOML, YAML) reads a text into one JSON value and makes three changes in the text: put a
 //! key into a mapping, replace a value, delete a key. This module finds the fewest such changes and gives a new text out
 //! only after it was read again and held exactly the old value with the change applied.
 
