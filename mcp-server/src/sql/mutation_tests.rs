@@ -156,6 +156,26 @@ fn calls(sql: &str, tokens: &[Token]) -> Vec<usize> {
     (0..tokens.len()).filter(is_call).collect()
 }
 
+/// Whether the engine, too, reads a name before a bracket as no function: `FROM t name ('x')` gives `t` a name, and one to
+/// its column.
+fn is_no_call(sql: &str, name: &str) -> bool {
+    let tree: Result<String, _> = super::parser::with_engine(|engine| {
+        engine.query_row("SELECT json_serialize_sql(?::VARCHAR)::VARCHAR", [sql], |row| row.get(0))
+    });
+    tree.is_ok_and(|tree| {
+        let tree = tree.to_lowercase();
+        tree.contains("\"error\":false") && !tree.contains(&format!("\"function_name\":\"{name}\""))
+    })
+}
+
+#[test]
+fn an_alias_is_told_from_a_call_by_the_engines_tree() {
+    assert!(is_no_call("SELECT key FROM t read_parquet ('x')", "read_parquet"));
+    assert!(!is_no_call("SELECT key FROM read_parquet ('x')", "read_parquet"));
+    assert!(!is_no_call("SELECT 1 + getenv ('x')", "getenv"));
+    assert!(!is_no_call("COPY t TO 'x'", "getenv"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_500))]
 
@@ -187,7 +207,7 @@ proptest! {
                 let word = more[pair[0].span.clone()].trim_matches('"').to_ascii_lowercase();
                 word == name && &more[pair[1].span.clone()] == "("
             });
-            prop_assert!(!called, "{more}");
+            prop_assert!(!called || is_no_call(&more, &name), "{more}");
         }
     }
 
