@@ -361,8 +361,8 @@ const SMALL_ROW_GROUP: u32 = 10_240;
 /// The engine's own choice.
 const ROW_GROUP: u32 = 122_880;
 /// Bytes of files, from which on tables are committed, and kept should the run be killed. On a busy disk the sync of a
-/// commit takes longer than loading a small table; these load in less than a second.
-pub(super) const BATCH: u64 = 8 << 20;
+/// commit takes longer than loading a small table; these load in about a second.
+pub(super) const BATCH: u64 = 16 << 20;
 /// Threads of the engine. More than these would not have room within [`MEMORY_LIMIT`] for what each holds: text of
 /// [`super::table`]'s buffer size, and 122,880 rows that are being compressed.
 const MOST_THREADS: usize = 8;
