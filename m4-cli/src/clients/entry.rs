@@ -144,10 +144,7 @@ fn check(variables: &Map<String, Value>, args: &ServerArgs, env: &Environment) -
         AuthSetting::Enabled(auth) if details && !auth.admits_tokens() => Err(not_enabled()),
         AuthSetting::Disabled => Ok(Auth::Open),
         AuthSetting::Enabled(auth) => {
-            let source = TokenSource::from_config(auth, &config);
-            let is_logged_in = || source.login().is_some_and(|login| matches!(login.stored(), Ok(Some(_))));
-            let has_source = source.setting().is_some() || source.client_id().is_some() || is_logged_in();
-            Ok(Auth::NeedsToken { has_source })
+            Ok(Auth::NeedsToken { has_source: TokenSource::from_config(auth, &config).is_any() })
         }
     }
 }

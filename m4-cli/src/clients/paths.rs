@@ -17,6 +17,11 @@ impl Client {
         }
     }
 
+    /// Every client that keeps a file of the user's, with that file, which need not exist.
+    pub fn users_files(env: &Environment) -> impl Iterator<Item = (Self, PathBuf)> {
+        Self::ALL.into_iter().filter_map(|client| Some((client, client.path(env, None)?)))
+    }
+
     /// The file of a project, relative to its folder; `None` where the client has none.
     pub const fn project_file(self) -> Option<&'static str> {
         match self {

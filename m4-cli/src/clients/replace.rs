@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use mcp_server::error::{Explain, codes};
 
+use super::document::MOST_BYTES;
 use crate::files;
 
 /// What is to be in a file, and what was in it when that was decided.
@@ -185,7 +186,7 @@ pub enum ReplaceError {
     #[error("{} is not a file", .0.display())]
     NotAFile(PathBuf),
     /// The file is larger than any configuration.
-    #[error("{} is larger than 64 MiB", .0.display())]
+    #[error("{} is larger than 16 MiB", .0.display())]
     TooLarge(PathBuf),
     /// Another program wrote it while this one ran.
     #[error("{} was changed by another program just now", .0.display())]
@@ -226,7 +227,7 @@ impl Explain for ReplaceError {
 }
 
 const MOST_PER_SECOND: u32 = 99;
-const LARGEST: u64 = 64 << 20;
+const LARGEST: u64 = MOST_BYTES as u64;
 const PATIENCE: u32 = 200;
 const PAUSE: Duration = Duration::from_millis(50);
 

@@ -66,6 +66,13 @@ pub fn command(fields: &Map<String, Value>) -> Option<&str> {
     command.as_str().or_else(|| command.get("path")?.as_str())
 }
 
+/// The folder that the server is to be started in, where there is no such folder, so that it will not start.
+pub fn missing_folder(fields: &Map<String, Value>) -> Option<&str> {
+    let folder = fields.get("cwd").and_then(Value::as_str)?;
+    let path = Path::new(folder);
+    (path.is_absolute() && !path.is_dir()).then_some(folder)
+}
+
 /// The entry's variables, where they are texts under names.
 pub fn variables(fields: &Map<String, Value>) -> Result<Map<String, Value>, NotVariables> {
     let nested = || fields.get("command").and_then(|command| command.get("env"));

@@ -131,6 +131,12 @@ impl TokenSource {
         }
     }
 
+    /// Whether there is anything to get a token from: a setting, a client of its own, or a stored login.
+    pub fn is_any(&self) -> bool {
+        let is_logged_in = || self.login().is_some_and(|login| matches!(login.stored(), Ok(Some(_))));
+        self.setting().is_some() || self.client_id().is_some() || is_logged_in()
+    }
+
     /// Where the token comes from, as far as the settings say, for an operator: nobody is asked for it.
     pub fn described(&self) -> &'static str {
         match &self.0 {

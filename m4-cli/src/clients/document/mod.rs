@@ -333,7 +333,8 @@ fn line_end(text: &str) -> &'static str {
 }
 
 const BYTE_ORDER_MARK: char = '\u{feff}';
-const MOST_BYTES: usize = 16 << 20;
+/// Largest text that is read: more than any client's configuration.
+pub(super) const MOST_BYTES: usize = 16 << 20;
 const DEEPEST: usize = 128;
 const NOT_READ_BACK: &str = "the changed text would not say what it should";
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use auth_core::explain::{Explanation, IssuerKeys, Outcome as StepOutcome, Step, Verdict, explain};
+use auth_core::explain::{Explanation, Outcome as StepOutcome, Step, Verdict};
 use auth_core::secret::Secret;
 use auth_core::token::UnverifiedToken;
 use mcp_server::config::Config;
@@ -33,7 +33,7 @@ pub(super) fn run(args: &CheckArgs, config: &Config, rules: &Rules<'_>, printer:
             "`m4 keys list` shows which keys there are, and until when",
         ));
     }
-    let explanation = judge(text, &meant, args.offline, rules)?;
+    let explanation = rules.judge(text, &meant.access(), args.offline)?;
     let report = Report::of(text, &meant, &explanation, rules, args.offline);
     printer.answer(&report, |printer| printer.data(report.text()))?;
     let failed = |code| Err(Failure::reported(code, report.message.clone(), report.hint.clone()));
@@ -42,17 +42,6 @@ pub(super) fn run(args: &CheckArgs, config: &Config, rules: &Rules<'_>, printer:
         Verdict::Refused(rejection) => failed(rejection.code()),
         Verdict::Unknown => failed("unknown"),
     }
-}
-
-/// Without keys first, which tells whose to fetch.
-fn judge(token: &str, meant: &Meant, offline: bool, rules: &Rules<'_>) -> Result<Explanation, Failure> {
-    let judged = |keys| explain(token, rules.policies(), |_| keys, &meant.access(), rules.now());
-    let without_keys = judged(IssuerKeys::NotAsked);
-    let Some(place) = without_keys.issuer().filter(|_| !offline) else { return Ok(without_keys) };
-    Ok(match &rules.fetch_keys(place)?.outcome {
-        Ok(keys) => judged(IssuerKeys::Known(keys)),
-        Err(failure) => judged(IssuerKeys::Unavailable(failure)),
-    })
 }
 
 /// What is printed, in either form.

@@ -3,7 +3,7 @@
 pub(super) mod check;
 pub(super) mod keys;
 mod meant;
-mod rules;
+pub(super) mod rules;
 
 use mcp_server::config::{Config, Flags};
 use mcp_server::env::Environment;

@@ -1,8 +1,10 @@
 //! What the gate is configured to judge by, as far as these commands need it.
 
 use auth_core::api_key::Shape;
+use auth_core::explain::{Explanation, IssuerKeys, explain};
 use auth_core::jwks::{FetchFailed, KeySet};
 use auth_core::policy::Policy;
+use auth_core::scope::Access;
 use auth_core::secret::Secret;
 use auth_core::time::UnixTime;
 use mcp_server::config::{AuthConfig, AuthSetting, Config};
@@ -14,7 +16,7 @@ use mcp_server::gate::clock::Clock;
 use crate::failure::Failure;
 
 /// An OAuth2 configuration that the gate can work with.
-pub(super) struct Rules<'a> {
+pub(in crate::commands) struct Rules<'a> {
     config: &'a Config,
     auth: &'a AuthConfig,
     policies: Vec<Policy>,
@@ -23,7 +25,7 @@ pub(super) struct Rules<'a> {
 
 impl<'a> Rules<'a> {
     /// Fails where the gate would judge no token at all.
-    pub(super) fn of(config: &'a Config) -> Result<Self, Failure> {
+    pub(in crate::commands) fn of(config: &'a Config) -> Result<Self, Failure> {
         let auth = match &config.auth {
             AuthSetting::Enabled(auth) => auth,
             AuthSetting::Disabled => {
@@ -63,6 +65,22 @@ impl<'a> Rules<'a> {
         let runtime = runtime.map_err(|error| Failure::io("the issuer was not asked", "try again", error))?;
         let outcome = runtime.block_on(gate::fetch_keys(&self.auth.issuers[place]));
         Ok(Fetched { outcome, at: self.now() })
+    }
+
+    /// Has the gate's checks made. Without keys first, which tells whose to fetch; `offline`, with none at all.
+    pub(in crate::commands) fn judge(
+        &self,
+        token: &str,
+        access: &Access<'_>,
+        offline: bool,
+    ) -> Result<Explanation, Failure> {
+        let judged = |keys| explain(token, &self.policies, |_| keys, access, self.now());
+        let without_keys = judged(IssuerKeys::NotAsked);
+        let Some(place) = without_keys.issuer().filter(|_| !offline) else { return Ok(without_keys) };
+        Ok(match &self.fetch_keys(place)?.outcome {
+            Ok(keys) => judged(IssuerKeys::Known(keys)),
+            Err(failure) => judged(IssuerKeys::Unavailable(failure)),
+        })
     }
 
     /// The token of whoever runs this, from where the configuration says; `offline`, no issuer is made to give one out.

@@ -217,9 +217,8 @@ fn started(
         return vec![about.says(Status::Fail, what, Some(about.again()))];
     };
     let mut reports = vec![program(about, command, server, env)];
-    let folder = fields.get("cwd").and_then(Value::as_str).map(Path::new);
-    if let Some(folder) = folder.filter(|folder| folder.is_absolute() && !folder.is_dir()) {
-        let what = format!("its `cwd` {} is no folder, so it does not start", folder.display());
+    if let Some(folder) = shape::missing_folder(fields) {
+        let what = format!("its `cwd` {folder} is no folder, so it does not start");
         reports.push(about.says(Status::Fail, what, Some("delete `cwd` from the entry".to_owned())));
     }
     match shape::variables(fields) {

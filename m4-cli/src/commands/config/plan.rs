@@ -8,11 +8,11 @@ use serde_json::Value;
 
 use super::server_name;
 use crate::args::ServerArgs;
-use crate::clients::Client;
 use crate::clients::document::Document;
 use crate::clients::entry::{self, Entry};
 use crate::clients::file::ClientFile;
 use crate::clients::replace::{ReplaceError, Replacement, Turn, Written};
+use crate::clients::{Client, shape};
 use crate::failure::Failure;
 
 /// A client's file before and after.
@@ -96,10 +96,7 @@ impl Plan {
                 )
             })
             .collect();
-        let folder = self.entry.fields().get("cwd").and_then(Value::as_str);
-        if let Some(folder) =
-            folder.filter(|folder| Path::new(folder).is_absolute() && !Path::new(folder).is_dir())
-        {
+        if let Some(folder) = shape::missing_folder(self.entry.fields()) {
             warnings.push(format!(
                 "`cwd` of the entry `{name}` is {folder}, which is no folder, so the server will not start: delete it there"
             ));

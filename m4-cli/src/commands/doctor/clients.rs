@@ -12,9 +12,7 @@ use crate::programs;
 /// Nothing is said of clients that have no file, or no server of M4 in it.
 pub(super) fn check(own: Option<&Path>, env: &Environment) -> Vec<Finding> {
     let server = programs::server(own, env);
-    Client::ALL
-        .iter()
-        .filter_map(|client| Some((*client, client.path(env, None)?)))
+    Client::users_files(env)
         .flat_map(|(client, path)| look(client, &path, server.as_deref(), env))
         .filter(|report| report.server.is_some() || report.status != ClientStatus::Ok)
         .map(finding)

@@ -1,6 +1,5 @@
 //! Which client, and what its file says of M4 already.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use mcp_server::env::Environment;
@@ -9,6 +8,7 @@ use serde_json::{Map, Value};
 use super::Guide;
 use crate::clients::Client;
 use crate::clients::document::Document;
+use crate::clients::file::ClientFile;
 use crate::clients::shape;
 use crate::failure::Failure;
 
@@ -54,8 +54,7 @@ pub(in crate::commands) fn choose(guide: &mut Guide<'_>) -> Result<Option<Place>
 /// The clients that are on this machine: those with a file or a folder of their own, or with a program on `PATH`.
 pub(in crate::commands) fn found(env: &Environment) -> Vec<Place> {
     let home = env.base_dirs().map(|dirs| dirs.home.clone());
-    let places =
-        Client::ALL.into_iter().filter_map(|client| Some(Place { client, path: client.path(env, None)? }));
+    let places = Client::users_files(env).map(|(client, path)| Place { client, path });
     let is_here = |place: &Place| {
         let folder = place.path.parent().filter(|folder| Some(*folder) != home.as_deref());
         place.path.is_file()
@@ -67,8 +66,8 @@ pub(in crate::commands) fn found(env: &Environment) -> Vec<Place> {
 
 /// The variables of the entry called `name` in a client's file; empty where there is none, or none that is understood.
 pub(in crate::commands) fn variables(place: &Place, name: &str) -> Map<String, Value> {
-    let text = fs::read_to_string(&place.path).unwrap_or_default();
-    entry(place.client, &text, name).and_then(|entry| shape::variables(&entry).ok()).unwrap_or_default()
+    let entry = ClientFile::read(place.client, &place.path).and_then(|file| file.entry(name));
+    entry.ok().flatten().and_then(|entry| shape::variables(&entry).ok()).unwrap_or_default()
 }
 
 /// The entry called `name` in the text of a client's file.

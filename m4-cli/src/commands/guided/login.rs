@@ -48,9 +48,7 @@ pub(in crate::commands) fn standing(guide: &Guide<'_>, variables: &Map<String, V
     let [issuer] = auth.issuers.as_slice() else {
         return if auth.issuers.is_empty() { Standing::NotNeeded } else { Standing::Unclear };
     };
-    let source = TokenSource::from_config(auth, &config);
-    let is_logged_in = || source.login().is_some_and(|login| matches!(login.stored(), Ok(Some(_))));
-    if source.setting().is_some() || source.client_id().is_some() || is_logged_in() {
+    if TokenSource::from_config(auth, &config).is_any() {
         return Standing::There;
     }
     let scopes = issuer.scopes.base.to_string();

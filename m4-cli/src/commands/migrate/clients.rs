@@ -21,9 +21,7 @@ use crate::programs;
 /// Every such entry in the user's files.
 pub(super) fn find(env: &Environment) -> Vec<Item<'_>> {
     let server = programs::server(programs::own().as_deref(), env);
-    Client::ALL
-        .iter()
-        .filter_map(|client| Some((*client, client.path(env, None)?)))
+    Client::users_files(env)
         .flat_map(|(client, path)| in_file(client, &path, server.as_deref(), env))
         .collect()
 }

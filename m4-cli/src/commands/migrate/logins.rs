@@ -8,8 +8,7 @@ use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 use std::time::Duration;
 
-use auth_core::explain::{IssuerKeys, Verdict, explain};
-use auth_core::jwks::{FetchFailed, KeySet};
+use auth_core::explain::Verdict;
 use auth_core::oauth::client::stored_token::StoredSession;
 use auth_core::oauth::client::token_response::TokenType;
 use auth_core::scope::{Access, ScopeSet};
@@ -17,15 +16,15 @@ use auth_core::secret::Secret;
 use auth_core::time::UnixTime;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use mcp_server::config::{AuthConfig, AuthSetting, Config};
+use mcp_server::config::{AuthSetting, Config};
 use mcp_server::credentials::store::{FileStore, SessionStore as _, lock_within};
 use mcp_server::env::Environment;
-use mcp_server::gate;
 use mcp_server::gate::clock::Clock;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::item::{Item, Kind};
+use crate::commands::auth::rules::Rules;
 use crate::failure::Failure;
 
 /// The login, where there is one.
@@ -120,7 +119,7 @@ fn session(tokens: Tokens, config: &Config) -> Result<StoredSession, No> {
             "set FMCP_OAUTH_CLIENT_ID and FMCP_OAUTH_TOKEN_ENDPOINT as for FluidMCP, and run this again; or run m4 login",
         );
     };
-    let place = admitted(tokens.access_token.expose(), auth)?;
+    let place = admitted(tokens.access_token.expose(), config)?;
     let claims = claims(tokens.access_token.expose());
     let now = Clock::start().now().wall;
     Ok(StoredSession {
@@ -142,25 +141,16 @@ fn session(tokens: Tokens, config: &Config) -> Result<StoredSession, No> {
 }
 
 /// By whose rules the gate lets the token in.
-fn admitted(token: &str, auth: &AuthConfig) -> Result<usize, No> {
-    let policies = gate::policies(auth);
-    let now = Clock::start().now().wall;
-    let access = Access { tool: "", dataset: None };
-    let not_asked = explain(token, &policies, |_| IssuerKeys::NotAsked, &access, now);
+fn admitted(token: &str, config: &Config) -> Result<usize, No> {
     let refused = |why: String| (format!("the gate does not let its token in: {why}"), LOG_IN.to_owned());
-    let keys: Option<Result<KeySet, FetchFailed>> = not_asked.issuer().and_then(|place| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
-        Some(runtime.block_on(gate::fetch_keys(&auth.issuers[place])))
-    });
-    let judged = match &keys {
-        Some(Ok(keys)) => explain(token, &policies, |_| IssuerKeys::Known(keys), &access, now),
-        Some(Err(failure)) => explain(token, &policies, |_| IssuerKeys::Unavailable(failure), &access, now),
-        None => not_asked,
-    };
+    let access = Access { tool: "", dataset: None };
+    let judged = Rules::of(config).and_then(|rules| rules.judge(token, &access, false));
+    let unjudged = || refused("its signature could not be checked".to_owned());
+    let judged = judged.map_err(|_| unjudged())?;
     match (judged.verdict(), judged.issuer()) {
         (Verdict::Passes, Some(place)) => Ok(place),
         (Verdict::Refused(rejection), _) => Err(refused(rejection.message())),
-        _ => Err(refused("its signature could not be checked".to_owned())),
+        _ => Err(unjudged()),
     }
 }
 
