@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use m4_allocator as _;
+
 fn main() -> ExitCode {
     mcp_server::main()
 }

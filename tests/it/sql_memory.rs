@@ -39,11 +39,38 @@ fn no_statement_takes_the_server_far_beyond_its_memory() {
             "{attack}: {says}"
         );
         assert!(asked.elapsed() < Duration::from_secs(28), "{attack}: {:?}", asked.elapsed());
-        let peak = peak_mib(&server);
+        let peak = mib(&server, "VmHWM");
         println!("{peak} MiB after {:?}: {attack}", asked.elapsed());
         assert!(peak < BOUND_MIB, "{peak} MiB: {attack}");
         assert_eq!(sql(&mut server, COUNT_PATIENTS).rows(), &[json!([100])], "after {attack}");
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_refused_statements_took_is_given_back_however_many_there_are() {
+    let sandbox = with_sample().with("M4_QUERY_MEMORY", "256MiB").with("M4_QUERY_TIMEOUT", "20");
+    let mut server = start(&sandbox);
+    assert_eq!(sql(&mut server, COUNT_PATIENTS).rows(), &[json!([100])]);
+    let before = mib(&server, "VmData");
+    let (mut resident, mut data) = (Vec::new(), Vec::new());
+    for round in 0..6 {
+        for attack in [ATTACKS[2], ATTACKS[6]] {
+            let says = sql(&mut server, attack).text;
+            assert!(
+                says.contains("more memory") || says.contains("stopped after"),
+                "{round} {attack}: {says}"
+            );
+            resident.push(mib(&server, "VmRSS"));
+            data.push(mib(&server, "VmData"));
+        }
+    }
+    println!("resident {resident:?}, addresses {data:?} MiB");
+    // One that is stopped by the clock still frees its memory while this looks.
+    let seldom = |sizes: &[u64], bound: u64| sizes.iter().filter(|size| **size > bound).count() <= 3;
+    assert!(seldom(&resident, BOUND_MIB / 3), "{resident:?}");
+    assert!(seldom(&data, before + BOUND_MIB / 3), "{data:?}, and {before} before");
+    assert!(mib(&server, "VmHWM") < BOUND_MIB, "{} MiB", mib(&server, "VmHWM"));
 }
 
 #[cfg(target_os = "linux")]
@@ -65,8 +92,8 @@ fn attacks_at_once_and_again_do_not_end_the_server_nor_other_callers_answers() {
             assert!(n % 2 == 0 || is_memory || reply.rows() == &[json!([100])], "{}", reply.text);
         }
     }
-    // Addresses that the engine's allocator keeps from one attack are there for the next, beside new ones.
-    let peak = peak_mib(&server);
+    // Three at a time, each of which may be computing a batch.
+    let peak = mib(&server, "VmHWM");
     println!("{peak} MiB after attacks at once");
     assert!(peak < 2 * BOUND_MIB, "{peak} MiB");
     // And what comes after finds all the memory that there was.
@@ -74,10 +101,10 @@ fn attacks_at_once_and_again_do_not_end_the_server_nor_other_callers_answers() {
     assert_eq!(big.rows(), &[json!([2_000_000])]);
 }
 
-/// The most that was ever resident.
+/// What the kernel says of the server's memory: `VmHWM` is the most that was ever resident.
 #[cfg(target_os = "linux")]
-fn peak_mib(server: &RawServer) -> u64 {
+fn mib(server: &RawServer, field: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':')).unwrap();
     line.trim().strip_suffix(" kB").unwrap().trim().parse::<u64>().unwrap() / 1_024
 }

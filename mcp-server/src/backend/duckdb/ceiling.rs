@@ -5,13 +5,15 @@
 //! bear is that the operating system gives it no more: then the query fails and its memory comes back. So while
 //! queries run, a thread keeps the process's limit of data (`RLIMIT_DATA`) at the budget.
 //!
-//! A fixed limit would not do. The engine's allocator keeps the addresses of what it gave back, so the limit would stay
-//! met after one such query, and the next small allocation of the server itself, which cannot fail, would end it. Hence
-//! the reserve, which comes anew every now and then, and no limit at all while nothing runs.
+//! A fixed limit would not do. What a query leaves behind counts until it is given back ([`super::allocator`]), so the limit
+//! would stay met after one such query, and the next small allocation of the server itself, which cannot fail, would end
+//! it. Hence the reserve, which comes anew every now and then, and no limit at all while nothing runs.
 //!
 //! Linux only. Elsewhere the engine's own limit is all there is.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::allocator;
 
 /// Queries under way in this process, whatever the backend they run in.
 static RUNNING: AtomicUsize = AtomicUsize::new(0);
@@ -25,7 +27,7 @@ pub(super) struct Running(());
 impl Running {
     pub(super) fn begin() -> Self {
         RUNNING.fetch_add(1, Ordering::SeqCst);
-        watch::wake();
+        watch::begin();
         Self(())
     }
 }
@@ -60,8 +62,11 @@ pub fn hold(memory: u64) {
     watch::start(memory);
 }
 
-/// Looks at once what may be used: the engine was just refused memory, and gave back what it had.
+/// Makes room: the engine was just refused memory, and has freed what it had.
 pub(super) fn relieve() {
+    // Giving back takes a little memory itself.
+    watch::look();
+    allocator::give_back();
     watch::look();
 }
 
@@ -73,13 +78,13 @@ mod watch {
 
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-    use super::{OPEN, RUNNING};
+    use super::{OPEN, RUNNING, allocator};
 
     struct Watch {
         /// What one database may use, in bytes.
         memory: u64,
-        /// Before any query.
-        base: Usage,
+        /// What the process used before any query, in bytes.
+        base: u64,
         /// The limit that the process was started with.
         original: Rlimit,
         state: Mutex<Headroom>,
@@ -89,10 +94,10 @@ mod watch {
     static WATCH: OnceLock<Watch> = OnceLock::new();
 
     pub(super) fn start(memory: u64) {
-        let Some(usage) = Usage::now() else { return };
+        let Some(base) = used() else { return };
         let watch = Watch {
             memory,
-            base: usage,
+            base,
             original: getrlimit(Resource::Data),
             state: Mutex::default(),
             wanted: Condvar::new(),
@@ -105,10 +110,12 @@ mod watch {
         }
     }
 
-    pub(super) fn wake() {
+    /// Sets the limit before it returns: on a busy machine the thread may wake only when the query has taken too much.
+    pub(super) fn begin() {
         if let Some(watch) = WATCH.get() {
             // With the lock, so that it cannot come between the other side's look and its wait.
-            let _state = watch.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut state = watch.state.lock().unwrap_or_else(PoisonError::into_inner);
+            watch.adjust(&mut state);
             watch.wanted.notify_one();
         }
     }
@@ -123,26 +130,37 @@ mod watch {
 
     fn run() {
         let Some(watch) = WATCH.get() else { return };
-        let mut state = watch.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let lock = || watch.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_at_rest = || RUNNING.load(Ordering::SeqCst) == 0;
+        let mut state = lock();
         loop {
-            state = if RUNNING.load(Ordering::SeqCst) == 0 {
-                *state = Headroom::default();
-                watch.set(watch.original.current);
-                watch.wanted.wait(state).unwrap_or_else(PoisonError::into_inner)
-            } else {
+            while is_at_rest() {
+                state = watch.wanted.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
+            while !is_at_rest() {
                 watch.adjust(&mut state);
-                watch.wanted.wait_timeout(state, TICK).unwrap_or_else(PoisonError::into_inner).0
-            };
+                state = watch.wanted.wait_timeout(state, TICK).unwrap_or_else(PoisonError::into_inner).0;
+            }
+            *state = Headroom::default();
+            watch.set(watch.original.current);
+            // The next query would only have to ask for it again.
+            let waited = watch.wanted.wait_timeout_while(state, REST, |_| is_at_rest());
+            let (held, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+            state = held;
+            if waited.timed_out() {
+                drop(state);
+                allocator::give_back();
+                state = lock();
+            }
         }
     }
 
     impl Watch {
         fn adjust(&self, state: &mut Headroom) {
-            let Some(usage) = Usage::now() else { return };
+            let Some(used) = used() else { return };
             let databases = u64::try_from(OPEN.load(Ordering::SeqCst)).unwrap_or(1).max(1);
             let budget = self.memory.saturating_mul(databases) + SLACK;
-            let most = Usage { resident: self.base.resident + budget, data: self.base.data + budget };
-            self.set(Some(state.limit(usage, most)));
+            self.set(Some(state.limit(used, self.base + budget)));
         }
 
         fn set(&self, limit: Option<u64>) {
@@ -153,47 +171,47 @@ mod watch {
         }
     }
 
-    /// What the process uses, in bytes.
-    #[derive(Debug, Clone, Copy)]
-    pub(super) struct Usage {
-        pub(super) resident: u64,
-        /// Addresses of data, as `RLIMIT_DATA` counts them.
-        pub(super) data: u64,
-    }
-
-    impl Usage {
-        pub(super) fn now() -> Option<Self> {
-            let text = std::fs::read_to_string("/proc/self/statm").ok()?;
-            let page = u64::try_from(rustix::param::page_size()).ok()?;
-            let mut fields =
-                text.split(' ').map(|field| field.trim().parse::<u64>().map(|pages| pages * page));
-            let resident = fields.nth(1)?.ok()?;
-            let data = fields.nth(3)?.ok()?;
-            Some(Self { resident, data })
-        }
+    /// The data that the process has addresses for, in bytes, as `RLIMIT_DATA` counts it.
+    pub(super) fn used() -> Option<u64> {
+        let text = std::fs::read_to_string("/proc/self/statm").ok()?;
+        let pages: u64 = text.split(' ').nth(5)?.parse().ok()?;
+        Some(pages * u64::try_from(rustix::param::page_size()).ok()?)
     }
 
     /// How the limit follows the use.
     #[derive(Debug, Default)]
     pub(super) struct Headroom {
-        /// The limit since the budget is spent, and for how many looks it has stood.
-        spent: Option<(u64, u32)>,
+        spent: Option<Spent>,
+    }
+
+    /// The budget is spent.
+    #[derive(Debug, Clone, Copy)]
+    struct Spent {
+        /// What stands since then.
+        limit: u64,
+        /// For how many looks.
+        stood: u32,
+        /// How many it stands.
+        looks: u32,
     }
 
     impl Headroom {
         /// The limit of data from now on.
-        pub(super) fn limit(&mut self, usage: Usage, most: Usage) -> u64 {
-            if usage.data + RESERVE <= most.data {
+        pub(super) fn limit(&mut self, used: u64, most: u64) -> u64 {
+            if used + RESERVE <= most {
                 self.spent = None;
-                return most.data;
+                return most;
             }
-            // The reserve is the server's own. It comes anew now and then, not with every look, so that a query cannot
-            // live on it; seldom where memory is really in use, and not only its addresses.
-            let looks = if usage.resident < most.resident { LOOKS } else { 10 * LOOKS };
-            let (limit, stood) =
-                self.spent.filter(|(_, stood)| *stood < looks).unwrap_or((usage.data + RESERVE, 0));
-            self.spent = Some((limit, stood + 1));
-            limit
+            // The reserve is the server's own. It comes anew now and then, not with every look and less and less often, so
+            // that a query cannot live on it.
+            let limit = used + RESERVE;
+            let spent = match self.spent {
+                None => Spent { limit, stood: 0, looks: LOOKS },
+                Some(spent) if spent.stood < spent.looks => spent,
+                Some(spent) => Spent { limit, stood: 0, looks: (spent.looks * 2).min(MOST_LOOKS) },
+            };
+            self.spent = Some(Spent { stood: spent.stood + 1, ..spent });
+            spent.limit
         }
     }
 
@@ -201,9 +219,13 @@ mod watch {
     pub(super) const SLACK: u64 = 256 << 20;
     /// What the server itself can always have.
     pub(super) const RESERVE: u64 = 32 << 20;
-    /// After so many looks, a tenth of a second, there is a new reserve.
+    /// After so many looks, a tenth of a second, there is a new reserve for the first time.
     pub(super) const LOOKS: u32 = 20;
+    /// So many, 13 seconds, are the most.
+    const MOST_LOOKS: u32 = LOOKS << 7;
     const TICK: Duration = Duration::from_millis(5);
+    /// How long no query runs until what the last ones left behind is given back.
+    const REST: Duration = Duration::from_secs(1);
 
     #[cfg(test)]
     mod tests {
@@ -211,37 +233,46 @@ mod watch {
 
         const MIB: u64 = 1 << 20;
 
-        fn usage(resident: u64, data: u64) -> Usage {
-            Usage { resident: resident * MIB, data: data * MIB }
-        }
-
-        const MOST: Usage = Usage { resident: 1_000 * MIB, data: 1_000 * MIB };
+        const MOST: u64 = 1_000 * MIB;
 
         #[test]
         fn the_limit_is_the_budget_as_long_as_there_is_some() {
             let mut headroom = Headroom::default();
-            assert_eq!(headroom.limit(usage(100, 400), MOST), 1_000 * MIB);
-            assert_eq!(headroom.limit(usage(900, 960), MOST), 1_000 * MIB);
+            assert_eq!(headroom.limit(400 * MIB, MOST), MOST);
+            assert_eq!(headroom.limit(960 * MIB, MOST), MOST);
         }
 
         #[test]
         fn a_spent_budget_leaves_a_reserve_that_a_query_cannot_live_on() {
-            for (resident, stands) in [(100, LOOKS), (1_000, 10 * LOOKS)] {
-                let mut headroom = Headroom::default();
-                let first = headroom.limit(usage(resident, 1_000), MOST);
-                assert_eq!(first, 1_000 * MIB + RESERVE);
-                for _ in 1..stands {
-                    assert_eq!(headroom.limit(usage(resident, 1_030), MOST), first);
+            let mut headroom = Headroom::default();
+            let mut used = MOST;
+            let mut looks = LOOKS;
+            for _ in 0..4 {
+                let limit = used + RESERVE;
+                for _ in 0..looks {
+                    assert_eq!(headroom.limit(used, MOST), limit);
+                    // It takes all of it at once.
+                    used = limit;
                 }
-                assert_eq!(headroom.limit(usage(resident, 1_030), MOST), 1_030 * MIB + RESERVE);
-                assert_eq!(headroom.limit(usage(100, 500), MOST), 1_000 * MIB);
+                looks *= 2;
             }
+            assert_eq!(headroom.limit(500 * MIB, MOST), MOST, "it is over");
+        }
+
+        #[test]
+        fn what_a_query_takes_in_spite_of_it_is_bounded_by_its_time() {
+            let mut headroom = Headroom::default();
+            let mut used = MOST;
+            // A minute of looks.
+            for _ in 0..12_000 {
+                used = headroom.limit(used, MOST);
+            }
+            assert!(used - MOST <= 12 * RESERVE, "{} MiB", (used - MOST) / MIB);
         }
 
         #[test]
         fn what_the_process_uses_is_read() {
-            let usage = Usage::now().unwrap();
-            assert!(usage.resident > MIB && usage.data > MIB, "{usage:?}");
+            assert!(used().unwrap() > MIB);
         }
     }
 }
@@ -249,6 +280,6 @@ mod watch {
 #[cfg(not(target_os = "linux"))]
 mod watch {
     pub(super) fn start(_: u64) {}
-    pub(super) fn wake() {}
+    pub(super) fn begin() {}
     pub(super) fn look() {}
 }

@@ -3,6 +3,7 @@
 //! A connection is where the engine keeps what a statement leaves behind (temporary tables and types, prepared statements,
 //! variables, an open transaction), and no query is ever given a used one.
 
+mod allocator;
 pub mod ceiling;
 mod convert;
 mod definitions;

@@ -54,15 +54,11 @@ pub(super) fn connect(root: &Connection) -> Result<Connection, ::duckdb::Error> 
 }
 
 /// Settings that a running database takes, in the order it takes them: the last one makes all of them final.
-///
-/// The allocator's own threads give memory back to the system a second after a query; without them it is kept until the
-/// next one.
 const LOCKS: &str = "
     SET temp_directory = '';
     SET max_temp_directory_size = '0KB';
     SET secret_directory = '';
     SET enable_logging = false;
-    SET allocator_background_threads = true;
     SET max_expression_depth = 250;
     SET pivot_limit = 1000;
     SET arrow_lossless_conversion = true;
@@ -226,7 +222,6 @@ mod tests {
             ("temp_directory", ""),
             ("max_temp_directory_size", "0 bytes"),
             ("enable_logging", "0"),
-            ("allocator_background_threads", "true"),
             ("max_expression_depth", "250"),
             ("memory_limit", "512.0 MiB"),
             ("threads", "3"),
