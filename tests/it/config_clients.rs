@@ -96,9 +96,7 @@ fn place(client: &str, sandbox: &Sandbox) -> (PathBuf, Vec<String>) {
         "cursor" => home.join(".cursor/mcp.json"),
         "vscode" => electron.join("Code/User/mcp.json"),
         "windsurf" => home.join(".codeium/windsurf/mcp_config.json"),
-        "cline" => {
-            electron.join("Code/User/globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json")
-        }
+        "cline" => home.join(".cline/data/settings/cline_mcp_settings.json"),
         "codex" => home.join(".codex/config.toml"),
         "gemini" => home.join(".gemini/settings.json"),
         "zed" => settings.join(if cfg!(windows) { "Zed" } else { "zed" }).join("settings.json"),

@@ -18,7 +18,7 @@ pub enum Client {
     VsCode,
     /// Windsurf
     Windsurf,
-    /// Cline, the extension of Visual Studio Code
+    /// Cline
     Cline,
     /// Codex
     Codex,

@@ -49,10 +49,17 @@ impl Client {
             Self::Cursor => home.join(".cursor/mcp.json"),
             Self::VsCode => os.application_data(dirs).join("Code/User/mcp.json"),
             Self::Windsurf => home.join(".codeium/windsurf/mcp_config.json"),
-            Self::Cline => named("CLINE_MCP_SETTINGS_PATH").unwrap_or_else(|| {
-                os.application_data(dirs)
-                    .join("Code/User/globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json")
-            }),
+            Self::Cline => {
+                let in_data = |data: PathBuf| data.join("settings").join(CLINES);
+                let named = named("CLINE_MCP_SETTINGS_PATH")
+                    .or_else(|| named("CLINE_DATA_DIR").map(in_data))
+                    .or_else(|| Some(in_data(named("CLINE_DIR")?.join("data"))));
+                let usual = in_data(home.join(".cline/data"));
+                let extensions = os.application_data(dirs).join(EXTENSIONS_SETTINGS).join(CLINES);
+                // Extensions of 2025 know no other place.
+                let is_old = extensions.exists() && !usual.exists();
+                named.unwrap_or(if is_old { extensions } else { usual })
+            }
             Self::Codex => named("CODEX_HOME").unwrap_or_else(|| home.join(".codex")).join("config.toml"),
             Self::Gemini => home.join(".gemini/settings.json"),
             // Unlike most programs it uses ~/.config on macOS too.
@@ -64,6 +71,10 @@ impl Client {
         Some(file)
     }
 }
+
+const CLINES: &str = "cline_mcp_settings.json";
+/// Where VS Code keeps what Cline's extension stored there in the past.
+const EXTENSIONS_SETTINGS: &str = "Code/User/globalStorage/saoudrizwan.claude-dev/settings";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Os {
@@ -119,6 +130,31 @@ mod tests {
         assert!(paths.contains("/c/.claude.json") && paths.contains("/x/config.toml"), "{paths}");
         assert!(!paths.contains("relative"), "{paths}");
         assert_eq!(Client::Cursor.path(&Environment::default(), None), None, "there is no home");
+    }
+
+    #[test]
+    fn cline_is_found_where_it_is_now_and_where_its_extension_was() {
+        let home = tempfile::tempdir().unwrap();
+        let dirs =
+            BaseDirs { home: home.path().into(), config: home.path().join(".config"), data: "/".into() };
+        let file = |more: &[(&str, &str)]| {
+            let env = Environment::from_pairs(more.iter().copied()).with_base_dirs(dirs.clone());
+            Client::Cline.users_file(&env, Os::Linux).unwrap()
+        };
+        let now = home.path().join(".cline/data/settings").join(CLINES);
+        let before = home.path().join(".config").join(EXTENSIONS_SETTINGS).join(CLINES);
+        assert_eq!(file(&[]), now);
+        for (there, expected) in [(&before, &before), (&now, &now)] {
+            std::fs::create_dir_all(there.parent().unwrap()).unwrap();
+            std::fs::write(there, "{}").unwrap();
+            assert_eq!(file(&[]), *expected);
+        }
+        assert_eq!(file(&[("CLINE_DIR", "/c")]), Path::new("/c/data/settings").join(CLINES));
+        assert_eq!(
+            file(&[("CLINE_DIR", "/c"), ("CLINE_DATA_DIR", "/d")]),
+            Path::new("/d/settings").join(CLINES)
+        );
+        assert_eq!(file(&[("CLINE_MCP_SETTINGS_PATH", "/x.json")]), Path::new("/x.json"));
     }
 
     #[test]
