@@ -1,14 +1,14 @@
 //! What the terminal shows whatever the command: versions, completions, colour, `--verbose`, `--output-format`, usual errors.
 
 use std::fs;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use m4_tests::binaries;
 use m4_tests::cli::{m4, run};
 use m4_tests::issuer::TokenSpec;
 use m4_tests::sandbox::Sandbox;
 
-use crate::setup::{COUNT_PATIENTS, empty, issuer, protected, skip, with_sample};
+use crate::setup::{COUNT_PATIENTS, empty, issuer, protected, with_sample};
 
 #[test]
 fn both_programs_tell_release_commit_and_engine() {
@@ -45,57 +45,6 @@ fn version_has_no_short_flag_because_that_is_verbose() {
     let output = m4(&empty(), ["-V"]).unwrap();
     assert_eq!(output.code, Some(2), "{output:?}");
     assert!(output.stdout.is_empty(), "{output:?}");
-}
-
-#[test]
-fn each_script_is_accepted_by_its_shell() {
-    let sandbox = empty();
-    for (shell, program, words) in [
-        ("bash", "bash", &["-n"][..]),
-        ("zsh", "zsh", &["-n"]),
-        ("fish", "fish", &["-n"]),
-        ("powershell", "pwsh", &["-NoProfile", "-File"]),
-        ("elvish", "elvish", &["-compileonly"]),
-    ] {
-        let output = m4(&sandbox, ["completions", shell]).unwrap();
-        assert_eq!((output.code, output.stderr.as_str()), (Some(0), ""), "{shell}");
-        assert!(output.stdout.contains("describe-table"), "{shell}: {}", output.stdout);
-        let file =
-            sandbox.root().join(format!("script.{}", if shell == "powershell" { "ps1" } else { shell }));
-        fs::write(&file, &output.stdout).unwrap();
-        let mut command = Command::new(program);
-        match command.args(words).arg(&file).stdin(Stdio::null()).output() {
-            Ok(checked) => {
-                assert!(checked.status.success(), "{shell}: {}", String::from_utf8_lossy(&checked.stderr));
-            }
-            Err(_) => skip(&format!("{program} is not installed, so nothing reads the script for {shell}")),
-        }
-    }
-}
-
-#[test]
-fn bash_completes_commands_and_options() {
-    let sandbox = empty();
-    let output = m4(&sandbox, ["completions", "bash"]).unwrap();
-    let script = sandbox.root().join("m4.bash");
-    fs::write(&script, output.stdout).unwrap();
-    // What bash does when somebody types the words and presses Tab behind the last.
-    let complete = |words: &str, current: &str| {
-        let ask = format!(
-            "source {}; COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _m4 m4 '{current}' x; \
-             echo \"${{COMPREPLY[@]}}\"",
-            script.display()
-        );
-        match Command::new("bash").args(["--norc", "-c", &ask]).output() {
-            Ok(output) => Some(String::from_utf8(output.stdout).unwrap()),
-            Err(_) => None,
-        }
-    };
-    let Some(commands) = complete("m4 describe", "describe") else {
-        return skip("bash is not installed");
-    };
-    assert_eq!(commands.trim(), "describe-table");
-    assert_eq!(complete("m4 query --output-f", "--output-f").unwrap().trim(), "--output-format");
 }
 
 #[test]

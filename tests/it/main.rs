@@ -68,6 +68,7 @@ mod refusals;
 mod reinit;
 mod setup;
 mod several_issuers;
+mod shells;
 mod sql_memory;
 mod sql_scopes;
 mod stdio;

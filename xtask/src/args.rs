@@ -9,8 +9,8 @@ use crate::duckdb::Way;
 use crate::failure::{Outcome, print, say};
 use crate::workspace::{Profile, Workspace};
 use crate::{
-    bench, build, ci, codegen, conformance, demo, duckdb, fuzz, ingest, interop, issuer, keyring, load,
-    mutants, sql, suite,
+    bench, build, ci, clients, codegen, conformance, demo, duckdb, fuzz, ingest, interop, issuer, keyring,
+    load, mutants, parallel, shells, sql, suite,
 };
 
 /// Contributors' workflows of M4.
@@ -37,6 +37,12 @@ enum Command {
     Conformance(LibraryArgs),
     /// Runs real MCP clients against `m4-mcp-server` over HTTP, with a real issuer, and rotates its keys under load.
     Interop(interop::InteropArgs),
+    /// Has Claude Code, Codex, Gemini CLI and Cline read the files that `m4 config` writes, and reach the servers named there.
+    Clients(LibraryArgs),
+    /// Runs the Python package and M4 side by side from one client's file, over one set of files, while `m4 migrate` runs.
+    Parallel(LibraryArgs),
+    /// Has bash, zsh, fish and elvish read their completions; installs those on Debian where it may.
+    Shells(LibraryArgs),
     /// Runs the tests of sealed logins against GNOME Keyring, which it installs on Debian where it may.
     Keyring(LibraryArgs),
     /// Measures the product beside what it replaces; lists the benches when none is named.
@@ -150,6 +156,13 @@ fn dispatch(command: Command) -> Outcome<ExitCode> {
         Command::Token(args) => print(issuer::token(&args)?),
         Command::Conformance(args) => conformance::run(&workspace, args)?,
         Command::Interop(args) => interop::run(&workspace, &args)?,
+        Command::Clients(args) => clients::run(&workspace, args)?,
+        Command::Parallel(args) => {
+            if let Some(skipped) = parallel::run(&workspace, &args.resolve(&workspace)?)? {
+                say(format_args!("SKIPPED parallel: {skipped}"));
+            }
+        }
+        Command::Shells(args) => shells::run(&workspace, &args.resolve(&workspace)?).map(|_| ())?,
         Command::Keyring(args) => keyring::run(&workspace, &args.resolve(&workspace)?)?,
         Command::Bench(args) => return bench::run(&workspace, &args),
         Command::Ci(args) => {

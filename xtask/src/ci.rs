@@ -10,7 +10,7 @@ use crate::duckdb::Library;
 use crate::failure::{Failure, Outcome, say};
 use crate::tools::Tool;
 use crate::workspace::{Workspace, succeed};
-use crate::{codegen, suite, tidy};
+use crate::{codegen, parallel, shells, suite, tidy};
 
 /// A step, in the order in which they run: first what fails in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -21,6 +21,10 @@ pub(crate) enum Step {
     Fmt,
     /// Every test.
     Test,
+    /// Completions, read by shells that this installs.
+    Shells,
+    /// The Python package and M4 side by side.
+    Parallel,
     /// What is generated from the code is as published.
     Codegen,
     /// `cargo clippy` with warnings denied.
@@ -85,6 +89,8 @@ impl Step {
             Self::Tidy => "tidy",
             Self::Fmt => "fmt",
             Self::Test => "test",
+            Self::Shells => "shells",
+            Self::Parallel => "parallel",
             Self::Codegen => "codegen",
             Self::Clippy => "clippy",
             Self::Docs => "docs",
@@ -110,6 +116,8 @@ impl Step {
             Self::Tidy => tidy::run(workspace)?,
             Self::Fmt => cargo(&["fmt", "--all", "--check"], "run `cargo fmt --all`")?,
             Self::Test => suite::run(workspace, library, &[])?,
+            Self::Shells => return shells::run(workspace, library),
+            Self::Parallel => return parallel::run(workspace, library),
             Self::Codegen => codegen::check(workspace, library)?,
             Self::Clippy => {
                 cargo(&["clippy", "--workspace", "--all-targets"], "mend each warning above")?;

@@ -1,6 +1,6 @@
 //! Benches: what the product costs, beside what it replaces and against the aims of its issues.
 
-mod data;
+pub(crate) mod data;
 mod notes;
 
 use std::process::ExitCode;

@@ -13,19 +13,19 @@ use crate::failure::{Failure, Outcome};
 
 /// A server that has been initialised. Killed when dropped.
 #[derive(Debug)]
-pub(in crate::bench) struct Client {
+pub(crate) struct Client {
     child: Child,
     stdin: ChildStdin,
     lines: Receiver<(Instant, String)>,
     next_id: u64,
     log: String,
     /// From before the start of the process to the answer to `initialize`.
-    pub(in crate::bench) started_in: Duration,
+    pub(crate) started_in: Duration,
 }
 
 impl Client {
     /// Starts a server and does the handshake; what it says on stderr goes to the log.
-    pub(in crate::bench) fn start(mut command: Command, log: &Path) -> Outcome<Self> {
+    pub(crate) fn start(mut command: Command, log: &Path) -> Outcome<Self> {
         let io = |error: std::io::Error| Failure::io("run a server", &error);
         let file = File::create(log).map_err(io)?;
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(file);
@@ -54,7 +54,7 @@ impl Client {
     }
 
     /// Calls a tool; how long the answer took, and its result.
-    pub(in crate::bench) fn call(&mut self, tool: &str, arguments: &Value) -> Outcome<(Duration, Value)> {
+    pub(crate) fn call(&mut self, tool: &str, arguments: &Value) -> Outcome<(Duration, Value)> {
         let start = Instant::now();
         let (at, mut answer) =
             self.request("tools/call", &json!({ "name": tool, "arguments": arguments }))?;
@@ -62,7 +62,7 @@ impl Client {
     }
 
     /// The names of its tools.
-    pub(in crate::bench) fn tools(&mut self) -> Outcome<Vec<String>> {
+    pub(crate) fn tools(&mut self) -> Outcome<Vec<String>> {
         let (_, answer) = self.request("tools/list", &json!({}))?;
         let tools = answer["result"]["tools"].as_array().map(Vec::as_slice).unwrap_or_default();
         Ok(tools.iter().filter_map(|tool| tool["name"].as_str()).map(str::to_owned).collect())
@@ -70,7 +70,7 @@ impl Client {
 
     /// Resident memory of the server and its children, in bytes, once it has come to rest; `None` where the system does not
     /// tell.
-    pub(in crate::bench) fn resident(&self) -> Option<u64> {
+    pub(crate) fn resident(&self) -> Option<u64> {
         std::thread::sleep(REST);
         resident(self.child.id())
     }
@@ -109,7 +109,7 @@ impl Drop for Client {
 }
 
 /// The text of a tool's result, which is what a model reads.
-pub(in crate::bench) fn text(result: &Value) -> String {
+pub(crate) fn text(result: &Value) -> String {
     let blocks = result["content"].as_array().map(Vec::as_slice).unwrap_or_default();
     let texts: Vec<&str> = blocks.iter().filter_map(|block| block["text"].as_str()).collect();
     texts.join("\n")

@@ -7,7 +7,7 @@
 use serde_json::Value;
 
 /// Compares the rows of our structured content with the other's table; says the first difference.
-pub(super) fn same(ours: &Value, theirs: &str) -> Result<(), String> {
+pub(crate) fn same(ours: &Value, theirs: &str) -> Result<(), String> {
     let (Some(columns), Some(rows)) = (ours["columns"].as_array(), ours["rows"].as_array()) else {
         return Err("our answer has no columns and rows".into());
     };

@@ -2,14 +2,14 @@
 //!
 //! Both programs get the same files, the same requests from the same client, and take turns.
 
-pub(super) mod client;
-mod compare;
+pub(crate) mod client;
+pub(crate) mod compare;
 mod others;
-mod queries;
+pub(crate) mod queries;
 mod report;
 mod run;
-mod side;
-mod source;
+pub(crate) mod side;
+pub(crate) mod source;
 pub(super) mod stats;
 mod tokens;
 
@@ -60,6 +60,14 @@ pub(super) fn run(workspace: &Workspace, args: &DataArgs) -> Outcome<ExitCode> {
     ours.clear()?;
     peer.clear()?;
     let source = Source::find(workspace, &ours, &python, &folder)?;
+    if !source.is_real {
+        say(
+            "NOT the real MIMIC-IV demo: M4_TEST_DATA names no directory with mimic-iv-demo/ in it. What follows is",
+        );
+        say(
+            "measured on the synthetic sample, which is smaller: its ratios are not the ones that are aimed at.",
+        );
+    }
     print(format_args!("## {} beside {}\n\n{}; {}", ours.name, peer.name, source.what, machine()));
     let mut report = Report::default();
     let answers = folder.join("answers");

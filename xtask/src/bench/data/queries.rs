@@ -2,13 +2,13 @@
 
 /// A query of the demo's tables.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Query {
-    pub(super) name: String,
-    pub(super) sql: String,
+pub(crate) struct Query {
+    pub(crate) name: String,
+    pub(crate) sql: String,
 }
 
 /// All of them, in order.
-pub(super) fn all() -> Vec<Query> {
+pub(crate) fn all() -> Vec<Query> {
     parse(include_str!("../../../../tests/sql/bench.sql"))
 }
 
@@ -24,10 +24,10 @@ fn query(part: &str) -> Option<Query> {
 }
 
 /// What the queries are for.
-pub(super) const DEMO: &str = "mimic-iv-demo";
+pub(crate) const DEMO: &str = "mimic-iv-demo";
 
 /// What the calls of the note tools are for.
-pub(super) const NOTES: &str = "mimic-iv-note";
+pub(crate) const NOTES: &str = "mimic-iv-note";
 
 #[cfg(test)]
 mod tests {

@@ -14,9 +14,9 @@ use crate::workspace::{Workspace, output};
 
 /// A command line and a stdio server over the same data directory.
 #[derive(Clone, Debug)]
-pub(super) struct Side {
+pub(crate) struct Side {
     /// As it stands in the tables.
-    pub(super) name: String,
+    pub(crate) name: String,
     cli: PathBuf,
     server: PathBuf,
     /// What keeps its `init` from asking or drawing.
@@ -26,15 +26,15 @@ pub(super) struct Side {
 
 /// What a command took.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Took {
-    pub(super) elapsed: Duration,
+pub(crate) struct Took {
+    pub(crate) elapsed: Duration,
     /// Time of the processors, which depends less on what else runs; where the system tells.
-    pub(super) processor: Option<Duration>,
+    pub(crate) processor: Option<Duration>,
 }
 
 impl Side {
     /// The binaries in this directory.
-    pub(super) fn ours(binaries: &Path, folder: &Path) -> Self {
+    pub(crate) fn ours(binaries: &Path, folder: &Path) -> Self {
         Self {
             name: "M4".into(),
             cli: binary(binaries, "m4"),
@@ -45,7 +45,7 @@ impl Side {
     }
 
     /// The Python package, installed into an environment of its own.
-    pub(super) fn peer(workspace: &Workspace, folder: &Path) -> Outcome<(Self, Python)> {
+    pub(crate) fn peer(workspace: &Workspace, folder: &Path) -> Outcome<(Self, Python)> {
         let constraints = workspace.root().join("tests").join("bench").join("constraints.txt");
         let python = Python::environment(workspace, PEER.name, &constraints)?;
         python.install(PEER)?;
@@ -60,7 +60,7 @@ impl Side {
     }
 
     /// Sets a dataset up from nothing but the files in `src`; what the command took.
-    pub(super) fn init(&self, dataset: &str, src: Option<&Path>) -> Outcome<Took> {
+    pub(crate) fn init(&self, dataset: &str, src: Option<&Path>) -> Outcome<Took> {
         let mut command = self.command(&self.cli)?;
         command.args(["init", dataset]).args(self.quiet).stdin(Stdio::null());
         if let Some(src) = src {
@@ -84,7 +84,7 @@ impl Side {
     }
 
     /// How long its command line takes to start and say its version.
-    pub(super) fn version(&self) -> Outcome<Duration> {
+    pub(crate) fn version(&self) -> Outcome<Duration> {
         let mut command = self.command(&self.cli)?;
         command.arg("--version").stdin(Stdio::null());
         let start = Instant::now();
@@ -92,13 +92,20 @@ impl Side {
         Ok(start.elapsed())
     }
 
+    /// Its command line.
+    pub(crate) fn cli(&self) -> Outcome<Command> {
+        let mut command = self.command(&self.cli)?;
+        command.stdin(Stdio::null());
+        Ok(command)
+    }
+
     /// Its stdio server.
-    pub(super) fn server(&self) -> Outcome<Command> {
+    pub(crate) fn server(&self) -> Outcome<Command> {
         self.command(&self.server)
     }
 
     /// What was set up so far is gone.
-    pub(super) fn clear(&self) -> Outcome {
+    pub(crate) fn clear(&self) -> Outcome {
         match fs::remove_dir_all(&self.folder) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
@@ -106,13 +113,19 @@ impl Side {
         .map_err(|error| Failure::io(&format!("empty {}", self.folder.display()), &error))
     }
 
+    /// The home of whoever runs it.
+    pub(crate) fn home(&self) -> Outcome<PathBuf> {
+        fs::create_dir_all(&self.folder).map_err(|error| Failure::io("make a home", &error))?;
+        Ok(self.folder.clone())
+    }
+
     /// Where it keeps databases.
-    pub(super) fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.folder.join("data")
     }
 
     /// Where it writes what a program says beside its answers.
-    pub(super) fn log(&self) -> PathBuf {
+    pub(crate) fn log(&self) -> PathBuf {
         self.folder.join("server.log")
     }
 

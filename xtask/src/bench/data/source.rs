@@ -5,38 +5,34 @@ use std::path::{Path, PathBuf};
 
 use super::side::Side;
 use crate::environment;
-use crate::failure::{Failure, Outcome, say};
+use crate::failure::{Failure, Outcome};
 use crate::python::Python;
 use crate::workspace::{Workspace, succeed};
 
 /// Directories in the layout of MIMIC-IV.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(crate) struct Source {
+    /// Whether it is the MIMIC-IV demo.
+    pub(crate) is_real: bool,
     /// What it is, for the report.
-    pub(super) what: String,
+    pub(crate) what: String,
     /// Holds `hosp/` and `icu/`.
-    pub(super) demo: PathBuf,
+    pub(crate) demo: PathBuf,
     /// The same with `icu/chartevents.csv.gz`, where the demo lacks it and it can be had.
-    pub(super) complete: Option<PathBuf>,
+    pub(crate) complete: Option<PathBuf>,
     /// Holds `note/`.
-    pub(super) notes: Option<PathBuf>,
+    pub(crate) notes: Option<PathBuf>,
 }
 
 impl Source {
     /// The MIMIC-IV demo where it is, else the synthetic sample, written as the files that it stands for.
-    pub(super) fn find(workspace: &Workspace, ours: &Side, python: &Python, folder: &Path) -> Outcome<Self> {
+    pub(crate) fn find(workspace: &Workspace, ours: &Side, python: &Python, folder: &Path) -> Outcome<Self> {
         let given = environment::variable("M4_TEST_DATA").map(PathBuf::from);
         if let Some(given) = given.filter(|given| given.join(DEMO).join("hosp").is_dir()) {
             let given =
                 std::path::absolute(given).map_err(|error| Failure::io("read M4_TEST_DATA", &error))?;
             return real(&given, folder);
         }
-        say(
-            "NOT the real MIMIC-IV demo: M4_TEST_DATA names no directory with mimic-iv-demo/ in it. What follows is",
-        );
-        say(
-            "measured on the synthetic sample, which is smaller: its ratios are not the ones that are aimed at.",
-        );
         synthetic(workspace, ours, python, folder)
     }
 }
@@ -61,7 +57,7 @@ fn real(given: &Path, folder: &Path) -> Outcome<Source> {
         notes = Some(place);
         what.push_str(", templated notes");
     }
-    Ok(Source { what, demo, complete, notes })
+    Ok(Source { is_real: true, what, demo, complete, notes })
 }
 
 /// The sample's tables, written as csv.gz by the Python package's engine.
@@ -78,7 +74,7 @@ fn synthetic(workspace: &Workspace, ours: &Side, python: &Python, folder: &Path)
     copy_files(&demo.join("note"), &notes.join("note"))?;
     fs::remove_dir_all(demo.join("note")).map_err(|error| Failure::io("move the notes", &error))?;
     let what = "synthetic sample, 100 invented patients".to_owned();
-    Ok(Source { what, demo, complete: None, notes: Some(notes) })
+    Ok(Source { is_real: false, what, demo, complete: None, notes: Some(notes) })
 }
 
 /// Copies, because a link out of the directory may be refused.
