@@ -159,6 +159,19 @@ fn what_is_broken_is_said_and_skipped_and_the_rest_is_done() {
 }
 
 #[test]
+fn what_is_here_under_the_same_name_is_left_as_it_is() {
+    let sandbox = empty();
+    let old = left_behind(&sandbox);
+    let ours = sandbox.data_dir().join("datasets/ward-7.json");
+    fs::create_dir_all(ours.parent().unwrap()).unwrap();
+    let text = fs::read_to_string(old.join("datasets/ward-7.json")).unwrap().replace("A ward", "Ours");
+    fs::write(&ours, &text).unwrap();
+    let applied = migrate(&sandbox, &["--apply"], 1);
+    expect(&applied, &[("definition ward-7", "problem"), ("dataset mimic-iv-demo", "taken_over")]);
+    assert_eq!(fs::read_to_string(&ours).unwrap(), text);
+}
+
+#[test]
 fn a_folder_that_cannot_be_the_source_is_refused() {
     let sandbox = empty();
     let none = m4(&sandbox, ["migrate", "--from", "/does/not/exist"]).unwrap();
