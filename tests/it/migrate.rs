@@ -24,6 +24,7 @@ fn left_behind(sandbox: &Sandbox) -> PathBuf {
     put("parquet/mimic-iv-demo/hosp/patients.parquet", &patients());
     put("parquet/ward-7/lab/results.parquet", &patients());
     put("parquet/nobody-knows/x.parquet", &patients());
+    fs::create_dir_all(old.join("parquet/mimic-cxr-jpg")).unwrap();
     put("databases/mimic_iv_demo.duckdb", b"views");
     put("databases/mimic_iv.duckdb", b"views");
     put(
@@ -104,6 +105,7 @@ fn it_shows_first_then_takes_over_and_then_nothing_is_left() {
         ],
     );
     assert_eq!(shown.data()["left"], 4);
+    assert_eq!(states(&shown).len(), 7, "nothing of empty folders");
     assert_eq!(fs::read_dir(sandbox.data_dir()).unwrap().count(), 0, "only shown");
     assert_eq!(fs::read_dir(sandbox.config_dir()).unwrap().count(), 0, "only shown");
 

@@ -9,8 +9,10 @@ use mcp_server::download;
 use mcp_server::error::{Explain as _, in_one_line};
 use mcp_server::ingest::{self, Source};
 
+use super::Loads;
 use super::item::{Item, Kind};
 use super::old::Old;
+use crate::commands::init::{Interrupt, Told};
 use crate::failure::Failure;
 use crate::files;
 
@@ -70,12 +72,12 @@ fn definition_item<'a>(
 }
 
 /// Every dataset that there are files of in `old`.
-pub(super) fn datasets<'a>(old: &'a Old, data_dir: &'a Path) -> Vec<Item<'a>> {
+pub(super) fn datasets<'a>(old: &'a Old, data_dir: &'a Path, loads: &'a Loads<'a>) -> Vec<Item<'a>> {
     let theirs = Registry::open(&old.folder);
     let mut items: Vec<Item<'a>> = theirs
         .definitions()
         .iter()
-        .filter_map(|definition| dataset(definition, old, &theirs, data_dir))
+        .filter_map(|definition| dataset(definition, old, &theirs, data_dir, loads))
         .collect();
     items.extend(unknown(&theirs, old));
     items
@@ -86,6 +88,7 @@ fn dataset<'a>(
     old: &Old,
     theirs: &Registry,
     data_dir: &'a Path,
+    loads: &'a Loads<'a>,
 ) -> Option<Item<'a>> {
     let name = definition.name.as_str().to_owned();
     let folder = match files_of(definition, old) {
@@ -121,14 +124,18 @@ fn dataset<'a>(
         );
     }
     let detail = format!("its database is made from {what} ({})", folder.display());
-    Some(Item::to_do(Kind::Dataset, name.clone(), detail, move || load(&name, folder, data_dir)))
+    Some(Item::to_do(Kind::Dataset, name.clone(), detail, move || load(&name, folder, data_dir, loads)))
 }
 
 /// Makes the database. Its definition may have been copied a moment ago.
-fn load(name: &str, folder: PathBuf, data_dir: &Path) -> Result<String, Failure> {
+fn load(name: &str, folder: PathBuf, data_dir: &Path, loads: &Loads<'_>) -> Result<String, Failure> {
     let registry = Registry::open(data_dir);
     let definition = registry.find(name)?;
-    let report = ingest::init(&registry, definition, &Source::Given(folder), &mut |_| {})?;
+    let mut told = Told::begin(loads.printer, name);
+    loads.interrupt.iter().for_each(Interrupt::loading);
+    let source = Source::Given(folder);
+    let report = ingest::init(&registry, definition, &source, &mut |step| told.load(&step))?;
+    told.loaded(&report);
     let left_out = match report.rejected() {
         0 => String::new(),
         rejected => format!("; {rejected} rows did not parse and were left out"),
@@ -174,7 +181,7 @@ fn readable(folder: &Path) -> Result<Option<fs::ReadDir>, String> {
     }
 }
 
-/// Folders of Parquet files that no definition claims.
+/// Folders of Parquet files that no definition claims. The Python package makes an empty one for each dataset it knows.
 fn unknown<'a>(theirs: &Registry, old: &Old) -> Vec<Item<'a>> {
     let entries = match readable(&old.folder.join(PARQUET)) {
         Ok(entries) => entries,
@@ -184,7 +191,7 @@ fn unknown<'a>(theirs: &Registry, old: &Old) -> Vec<Item<'a>> {
         .into_iter()
         .flatten()
         .flatten()
-        .filter(|entry| entry.path().is_dir())
+        .filter(|entry| entry.path().is_dir() && holds_parquet(&entry.path(), 0) != Ok(false))
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
         .filter(|name| theirs.definitions().iter().all(|definition| definition.name.as_str() != name))
         .collect();

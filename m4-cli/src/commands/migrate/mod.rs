@@ -18,6 +18,7 @@ use self::item::{Item, State};
 use self::old::Old;
 use crate::Outcome;
 use crate::args::MigrateArgs;
+use crate::commands::init::Interrupt;
 use crate::failure::Failure;
 use crate::output::{Column, Printer, Table};
 
@@ -29,10 +30,11 @@ pub(super) fn run(args: &MigrateArgs, env: &Environment, printer: &Printer) -> O
     let data_dir = config.locations.data_dir.clone();
     let (old, problem) = Old::find(args.from.as_deref(), env, &data_dir)?.map(Old::open).unzip();
     let from = old.as_ref().map(|old| printer.paths().path(&old.folder));
+    let loads = Loads { printer, interrupt: args.apply.then(|| Interrupt::watch(printer)) };
     let mut items: Vec<Item<'_>> = problem.flatten().into_iter().chain(Old::shared(&data_dir)).collect();
     if let Some(old) = &old {
         items.extend(data::definitions(old, &data_dir));
-        items.extend(data::datasets(old, &data_dir));
+        items.extend(data::datasets(old, &data_dir, &loads));
         items.extend(stored::find(old, &config, env));
     }
     items.extend(clients::find(env));
@@ -57,6 +59,13 @@ pub(super) fn run(args: &MigrateArgs, env: &Environment, printer: &Printer) -> O
             Some("the answer says why, and what to do".to_owned()),
         )),
     }
+}
+
+/// How loads go on, which may take long.
+struct Loads<'a> {
+    printer: &'a Printer,
+    /// There is one where anything is loaded.
+    interrupt: Option<Interrupt>,
 }
 
 fn left(items: &[Item<'_>]) -> usize {
