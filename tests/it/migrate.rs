@@ -239,6 +239,26 @@ fn entries_of_the_python_packages_start_this_server_with_their_settings() {
     assert!(migrate(&sandbox, &["--apply"], 0).data()["items"].as_array().unwrap().is_empty());
 }
 
+#[test]
+fn entries_of_a_project_are_taken_over_where_its_folder_is_named() {
+    let sandbox = empty();
+    let project = sandbox.root().join("ward");
+    fs::create_dir_all(&project).unwrap();
+    let json = project.join(".mcp.json");
+    fs::write(&json, r#"{"mcpServers": {"m4": {"command": "uvx", "args": ["m4-infra"]}}}"#).unwrap();
+    let yaml = project.join("librechat.yaml");
+    fs::write(&yaml, "version: 1.2.1 # ours\nmcpServers:\n  m3:\n    command: uvx\n    args: [m3-mcp]\n")
+        .unwrap();
+    assert!(migrate(&sandbox, &["--apply"], 0).data()["items"].as_array().unwrap().is_empty());
+    let folder = project.to_str().unwrap();
+    let applied = migrate(&sandbox, &["--apply", "--working-directory", folder], 0);
+    let expected = ["client claude-code of the project `m4`", "client librechat of the project `m3`"];
+    expect(&applied, &expected.map(|item| (item, "taken_over")));
+    assert!(fs::read_to_string(&json).unwrap().contains("m4-mcp-server"));
+    let yaml = fs::read_to_string(&yaml).unwrap();
+    assert!(yaml.contains("m4-mcp-server") && yaml.contains("version: 1.2.1 # ours\n"), "{yaml}");
+}
+
 fn fluidmcp(sandbox: &Sandbox, content: &Value) -> PathBuf {
     let path = sandbox.home().join(".fluidmcp/oauth/tokens.json");
     fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -16,6 +16,7 @@ use crate::args::CheckClientsArgs;
 use crate::clients::entry::{self, as_the_server_will};
 use crate::clients::file::ClientFile;
 use crate::clients::{Client, shape};
+use crate::commands::doctor::finding::Status;
 use crate::failure::Failure;
 use crate::output::{Paths, Printer};
 use crate::programs;
@@ -75,19 +76,6 @@ pub(in crate::commands) struct ClientReport {
     pub(in crate::commands) mend: Option<String>,
 }
 
-/// How it looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(rename = "ClientStatus")]
-pub(in crate::commands) enum Status {
-    /// As it should be.
-    Ok,
-    /// It works, though perhaps not as meant.
-    Warn,
-    /// The client does not get to M4.
-    Fail,
-}
-
 impl ClientReport {
     fn show_paths_as(&mut self, paths: &Paths) {
         self.file = paths.path(Path::new(&self.file));
@@ -100,12 +88,7 @@ impl ClientReport {
 
 impl fmt::Display for ClientReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let status = match self.status {
-            Status::Ok => "ok  ",
-            Status::Warn => "warn",
-            Status::Fail => "fail",
-        };
-        write!(f, "{status} {:<11} ", self.client)?;
+        write!(f, "{} {:<11} ", self.status, self.client)?;
         if let Some(server) = &self.server {
             write!(f, "{server}: ")?;
         }

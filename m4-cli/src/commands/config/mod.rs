@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use mcp_server::env::Environment;
 
-pub(super) use self::check::{ClientReport, Status as ClientStatus, look};
+pub(super) use self::check::{ClientReport, look};
 pub(super) use self::plan::plan;
 pub(super) use self::report::Report;
 pub(super) use self::write::tell;

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use mcp_server::env::Environment;
 
-use super::finding::Finding;
+use super::finding::{Finding, Status};
 use crate::clients::Client;
-use crate::commands::config::{ClientReport, ClientStatus, look};
+use crate::commands::config::{ClientReport, look};
 use crate::programs;
 
 /// Nothing is said of clients that have no file, or no server of M4 in it.
@@ -14,7 +14,7 @@ pub(super) fn check(own: Option<&Path>, env: &Environment) -> Vec<Finding> {
     let server = programs::server(own, env);
     Client::users_files(env)
         .flat_map(|(client, path)| look(client, &path, server.as_deref(), env))
-        .filter(|report| report.server.is_some() || report.status != ClientStatus::Ok)
+        .filter(|report| report.server.is_some() || report.status != Status::Ok)
         .map(finding)
         .collect()
 }
@@ -23,9 +23,9 @@ fn finding(report: ClientReport) -> Finding {
     let server = report.server.map(|server| format!("`{server}` ")).unwrap_or_default();
     let what = format!("{}: {server}{}", report.client, report.what);
     let finding = match report.status {
-        ClientStatus::Ok => return Finding::ok("client", what),
-        ClientStatus::Warn => Finding::warn("client", what).because("it may not do what is meant"),
-        ClientStatus::Fail => Finding::fail("client", what).because("the client does not get to M4"),
+        Status::Ok => return Finding::ok("client", what),
+        Status::Warn => Finding::warn("client", what).because("it may not do what is meant"),
+        Status::Fail => Finding::fail("client", what).because("the client does not get to M4"),
     };
     let finding =
         Finding { cause: finding.cause.map(|cause| format!("{cause} ({})", report.file)), ..finding };
@@ -41,7 +41,6 @@ mod tests {
 
     use mcp_server::env::BaseDirs;
 
-    use super::super::finding::Status;
     use super::*;
 
     #[test]

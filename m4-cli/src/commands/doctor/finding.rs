@@ -26,7 +26,8 @@ pub(in crate::commands) struct Finding {
 /// How it looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Status {
+pub(in crate::commands) enum Status {
+    /// As it should be.
     Ok,
     /// It works, though perhaps not as meant.
     Warn,
@@ -69,14 +70,20 @@ impl Finding {
     }
 }
 
+/// In four columns.
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ok => "ok  ",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
+        })
+    }
+}
+
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let status = match self.status {
-            Status::Ok => "ok  ",
-            Status::Warn => "warn",
-            Status::Fail => "fail",
-        };
-        write!(f, "{status} {:<9} {}", self.check, self.what)?;
+        write!(f, "{} {:<9} {}", self.status, self.check, self.what)?;
         if let Some(cause) = &self.cause {
             write!(f, "\n{:15}cause: {cause}", "")?;
         }

@@ -18,19 +18,29 @@ use crate::clients::{Client, shape};
 use crate::failure::Failure;
 use crate::programs;
 
-/// Every such entry in the user's files.
-pub(super) fn find(env: &Environment) -> Vec<Item<'_>> {
+/// Every such entry in the user's files and in those of a project.
+pub(super) fn find<'a>(project: Option<&Path>, env: &'a Environment) -> Vec<Item<'a>> {
     let server = programs::server(programs::own().as_deref(), env);
+    let of_project = |client: Client| Some((client, client.path(env, Some(project?))?, " of the project"));
     Client::users_files(env)
-        .flat_map(|(client, path)| in_file(client, &path, server.as_deref(), env))
+        .map(|(client, path)| (client, path, ""))
+        .chain(Client::ALL.into_iter().filter_map(of_project))
+        .flat_map(|(client, path, whose)| in_file(client, &path, whose, server.as_deref(), env))
         .collect()
 }
 
-fn in_file<'a>(client: Client, path: &Path, server: Option<&Path>, env: &'a Environment) -> Vec<Item<'a>> {
+fn in_file<'a>(
+    client: Client,
+    path: &Path,
+    whose: &str,
+    server: Option<&Path>,
+    env: &'a Environment,
+) -> Vec<Item<'a>> {
     let file = match ClientFile::read(client, path) {
         Ok(file) => file,
         Err(error) => {
-            let item = Item::problem(Kind::Client, client.name(), mcp_server::error::in_one_line(&error));
+            let told = format!("{}{whose}", client.name());
+            let item = Item::problem(Kind::Client, told, mcp_server::error::in_one_line(&error));
             return vec![item.mend("correct the file; nothing was changed")];
         }
     };
@@ -38,7 +48,7 @@ fn in_file<'a>(client: Client, path: &Path, server: Option<&Path>, env: &'a Envi
     of_python
         .into_iter()
         .map(|(name, fields)| {
-            let told = format!("{} `{name}`", client.name());
+            let told = format!("{}{whose} `{name}`", client.name());
             let Some(server) = server else {
                 return Item::problem(Kind::Client, told, format!("{} was not found", programs::SERVER))
                     .mend("install it beside m4");

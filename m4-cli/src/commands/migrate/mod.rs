@@ -37,7 +37,7 @@ pub(super) fn run(args: &MigrateArgs, env: &Environment, printer: &Printer) -> O
         items.extend(data::datasets(old, &data_dir, &loads));
         items.extend(stored::find(old, &config, env));
     }
-    items.extend(clients::find(env));
+    items.extend(clients::find(args.working_directory.as_deref(), env));
     items.extend(logins::find(&config, env));
     if args.apply {
         for item in &mut items {
