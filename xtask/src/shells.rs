@@ -20,9 +20,11 @@ pub(crate) fn run(workspace: &Workspace, library: &Library) -> Outcome<Option<St
     Ok((!missing.is_empty()).then(said))
 }
 
-const SHELLS: [(&str, Programs); 4] = [
+const SHELLS: [(&str, Programs); 5] = [
     ("bash", Programs { names: &[("bash", "--version")], packages: &["bash"] }),
     ("zsh", Programs { names: &[("zsh", "--version")], packages: &["zsh"] }),
     ("fish", Programs { names: &[("fish", "--version")], packages: &["fish"] }),
     ("elvish", Programs { names: &[("elvish", "--version")], packages: &["elvish"] }),
+    // Debian has none; where Microsoft's packages are known, one of them is it.
+    ("PowerShell", Programs { names: &[("pwsh", "-Version")], packages: &["powershell"] }),
 ];
