@@ -250,6 +250,10 @@ fn entries_of_a_project_are_taken_over_where_its_folder_is_named() {
     fs::write(&yaml, "version: 1.2.1 # ours\nmcpServers:\n  m3:\n    command: uvx\n    args: [m3-mcp]\n")
         .unwrap();
     assert!(migrate(&sandbox, &["--apply"], 0).data()["items"].as_array().unwrap().is_empty());
+    for command in [&["migrate"][..], &["config", "check"]] {
+        let output = m4(&sandbox, command.iter().chain(&["--working-directory", "nowhere"])).unwrap();
+        assert!(output.code == Some(1) && output.stderr.contains("is not a folder"), "{}", output.stderr);
+    }
     let folder = project.to_str().unwrap();
     let applied = migrate(&sandbox, &["--apply", "--working-directory", folder], 0);
     let expected = ["client claude-code of the project `m4`", "client librechat of the project `m3`"];

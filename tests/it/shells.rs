@@ -20,9 +20,9 @@ fn script(sandbox: &Sandbox, shell: &str, name: &str) -> PathBuf {
 }
 
 /// What a shell prints; `None` where it is not installed, which is said.
-fn shell(program: &str, words: &[&str]) -> Option<String> {
+fn shell(sandbox: &Sandbox, program: &str, words: &[&str]) -> Option<String> {
     let mut command = Command::new(program);
-    match command.args(words).env("HOME", "/nonexistent").stdin(Stdio::null()).output() {
+    match command.args(words).env("HOME", sandbox.home()).stdin(Stdio::null()).output() {
         Ok(output) => {
             let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
             assert!(output.status.success(), "{program} {words:?}: {complaint}");
@@ -46,7 +46,7 @@ fn bash_reads_its_script_and_completes_commands_and_options() {
              echo \"${{COMPREPLY[@]}}\"",
             script.display()
         );
-        shell("bash", &["--norc", "-c", &ask])
+        shell(&sandbox, "bash", &["--norc", "-c", &ask])
     };
     let Some(commands) = complete("m4 describe", "describe") else { return };
     assert_eq!(commands.trim(), "describe-table");
@@ -59,7 +59,7 @@ fn fish_reads_its_script_and_completes_commands_options_and_values() {
     let script = script(&sandbox, "fish", "m4.fish");
     let complete = |typed: &str| {
         let ask = format!("source {}; complete --do-complete '{typed}'", script.display());
-        let said = shell("fish", &["--no-config", "-c", &ask])?;
+        let said = shell(&sandbox, "fish", &["--no-config", "-c", &ask])?;
         Some(
             said.lines()
                 .map(|line| line.split('\t').next().unwrap_or_default().to_owned())
@@ -82,9 +82,9 @@ fn zsh_reads_its_script_and_gives_m4_to_it() {
         "fpath=({folder} $fpath); autoload -Uz compinit && compinit -u -d {folder}/dump && \
          print -r -- $_comps[m4] && autoload +X _m4 && functions -c _m4 read && print read"
     );
-    let Some(said) = shell("zsh", &["-f", "-c", &ask]) else { return };
+    let Some(said) = shell(&sandbox, "zsh", &["-f", "-c", &ask]) else { return };
     assert_eq!(said.lines().collect::<Vec<_>>(), ["_m4", "read"]);
-    shell("zsh", &["-n", &format!("{folder}/_m4")]);
+    shell(&sandbox, "zsh", &["-n", &format!("{folder}/_m4")]);
 }
 
 #[test]
@@ -99,7 +99,9 @@ fn elvish_reads_its_script_and_completes_commands_and_options() {
              $edit:completion:arg-completer[m4] m4 {typed} | each {{|candidate| echo $candidate}}",
             script.display()
         );
-        Some(shell("elvish", &["-norc", "-c", &ask])?.lines().map(str::to_owned).collect::<Vec<_>>())
+        Some(
+            shell(&sandbox, "elvish", &["-norc", "-c", &ask])?.lines().map(str::to_owned).collect::<Vec<_>>(),
+        )
     };
     let Some(commands) = complete("''") else { return };
     assert!(commands.iter().any(|word| word == "describe-table"), "{commands:?}");
@@ -110,5 +112,5 @@ fn elvish_reads_its_script_and_completes_commands_and_options() {
 fn powershell_reads_its_script() {
     let sandbox = empty();
     let script = script(&sandbox, "powershell", "m4.ps1");
-    shell("pwsh", &["-NoProfile", "-File", script.to_str().unwrap()]);
+    shell(&sandbox, "pwsh", &["-NoProfile", "-File", script.to_str().unwrap()]);
 }

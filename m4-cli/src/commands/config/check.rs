@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::is_project;
 use crate::Outcome;
 use crate::args::CheckClientsArgs;
 use crate::clients::entry::{self, as_the_server_will};
@@ -22,6 +23,7 @@ use crate::output::{Paths, Printer};
 use crate::programs;
 
 pub(super) fn run(args: &CheckClientsArgs, env: &Environment, printer: &Printer) -> Outcome {
+    args.working_directory.as_deref().map_or(Ok(()), is_project)?;
     let clients = args.client.map_or_else(|| Client::ALL.to_vec(), |client| vec![client]);
     let server = programs::server(programs::own().as_deref(), env);
     let mut reports: Vec<ClientReport> = clients

@@ -24,6 +24,17 @@ use crate::failure::Failure;
 use crate::output::Printer;
 use crate::programs;
 
+/// Refuses what `--working-directory` names where it is not a folder.
+pub(super) fn is_project(folder: &Path) -> Outcome {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    Err(Failure::mendable(
+        format!("{} is not a folder", folder.display()),
+        "name the project's folder with --working-directory",
+    ))
+}
+
 pub(super) fn run(args: &ConfigArgs, env: &Environment, printer: &Printer) -> Outcome {
     match (&args.target, args.client) {
         (Some(ConfigTarget::Show(_)), _) => show::run(env, printer),
@@ -61,14 +72,8 @@ pub(super) fn place(
                 "leave --working-directory out to write the user's; M4 itself needs none",
             )
         })?;
-        return if folder.is_dir() {
-            Ok(path)
-        } else {
-            Err(Failure::mendable(
-                format!("{} is not a folder", folder.display()),
-                "name the project's folder with --working-directory",
-            ))
-        };
+        is_project(folder)?;
+        return Ok(path);
     }
     let path = client.path(env, None).ok_or_else(|| match client {
         Client::LibreChat => Failure::usage(

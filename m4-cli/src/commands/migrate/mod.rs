@@ -18,11 +18,13 @@ use self::item::{Item, State};
 use self::old::Old;
 use crate::Outcome;
 use crate::args::MigrateArgs;
+use crate::commands::config::is_project;
 use crate::commands::init::Interrupt;
 use crate::failure::Failure;
 use crate::output::{Column, Printer, Table};
 
 pub(super) fn run(args: &MigrateArgs, env: &Environment, printer: &Printer) -> Outcome {
+    args.working_directory.as_deref().map_or(Ok(()), is_project)?;
     let config = Config::load(env, &Flags::new());
     if !config.problems().is_empty() {
         return Err(config.problems().clone().into());
