@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use m4_tests::http::Asking;
 use m4_tests::server::RawServer;
 use serde_json::json;
 
@@ -99,6 +100,34 @@ fn attacks_at_once_and_again_do_not_end_the_server_nor_other_callers_answers() {
     // And what comes after finds all the memory that there was.
     let big = sql(&mut server, "SELECT count(DISTINCT range) FROM range(2000000)");
     assert_eq!(big.rows(), &[json!([2_000_000])]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_refused_statements_took_is_given_back_by_serve_too() {
+    let sandbox = with_sample().with("M4_QUERY_MEMORY", "256MiB").with("M4_QUERY_TIMEOUT", "20");
+    let program = m4_tests::binaries::find("m4").unwrap();
+    let mut server =
+        RawServer::spawn_program(program, &["serve", "--http", "127.0.0.1:0"], &sandbox).unwrap();
+    let url = server.read_line(Duration::from_secs(30)).unwrap();
+    let mut data = Vec::new();
+    for _ in 0..5 {
+        let call = json!({
+            "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+            "params": { "name": "execute_query", "arguments": { "sql_query": ATTACKS[6] } },
+        });
+        let asking =
+            Asking::to("POST", &url).field("content-type", "application/json").body(&call.to_string());
+        let answer = asking.send().unwrap();
+        assert!(
+            answer.body.contains("more memory") || answer.body.contains("stopped after"),
+            "{}",
+            answer.body
+        );
+        data.push(mib(&server, "VmData"));
+    }
+    let high = data.iter().filter(|size| **size > BOUND_MIB / 2).count();
+    assert!(high <= 1, "{data:?}");
 }
 
 /// What the kernel says of the server's memory: `VmHWM` is the most that was ever resident.
