@@ -5,7 +5,7 @@
 //! bear is that the operating system gives it no more: then the query fails and its memory comes back. So while
 //! queries run, a thread keeps the process's limit of data (`RLIMIT_DATA`) at the budget.
 //!
-//! A fixed limit would not do. What a query leaves behind counts until it is given back ([`super::allocator`]), so the limit
+//! A fixed limit would not do. What a query leaves behind counts until it is given back (`allocator`), so the limit
 //! would stay met after one such query, and the next small allocation of the server itself, which cannot fail, would end
 //! it. Hence the reserve, which comes anew every now and then, and no limit at all while nothing runs.
 //!
