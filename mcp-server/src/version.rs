@@ -1,6 +1,6 @@
 //! What this build is: release, commit and engine.
 
-use duckdb::Connection;
+use crate::backend::duckdb::version;
 
 /// The release.
 pub const RELEASE: &str = env!("CARGO_PKG_VERSION");
@@ -15,8 +15,7 @@ pub fn line(program: &str) -> String {
 
 /// The version of the DuckDB library that was loaded, such as `1.5.6`; absent where it does not say.
 pub fn duckdb() -> Option<String> {
-    let version = Connection::open_in_memory().and_then(|connection| connection.version()).ok()?;
-    Some(version.trim_start_matches('v').to_owned())
+    version::loaded().map(|version| version.trim_start_matches('v').to_owned())
 }
 
 fn told(program: &str, commit: Option<&str>, duckdb: Option<&str>) -> String {

@@ -130,6 +130,30 @@ fn what_refused_statements_took_is_given_back_by_serve_too() {
     assert!(high <= 1, "{data:?}");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn there_is_no_limit_while_nothing_runs_however_short_the_queries_were() {
+    let mut server = start(&with_sample());
+    let limits = format!("/proc/{}/limits", server.id());
+    let is_limited = || {
+        let limits = fs::read_to_string(&limits).unwrap();
+        !limits.lines().any(|line| line.starts_with("Max data size") && line.contains("unlimited"))
+    };
+    if is_limited() {
+        return crate::setup::skip("the limit of data is set for everything here");
+    }
+    for _ in 0..20 {
+        for _ in 0..10 {
+            sql(&mut server, "SELECT 1");
+        }
+        let asked = Instant::now();
+        while is_limited() {
+            assert!(asked.elapsed() < Duration::from_secs(20), "a limit was left behind");
+            std::thread::yield_now();
+        }
+    }
+}
+
 /// What the kernel says of the server's memory: `VmHWM` is the most that was ever resident.
 #[cfg(target_os = "linux")]
 fn mib(server: &RawServer, field: &str) -> u64 {

@@ -87,7 +87,8 @@ mod watch {
         base: u64,
         /// The limit that the process was started with.
         original: Rlimit,
-        state: Mutex<Headroom>,
+        /// `None` where there is no limit.
+        state: Mutex<Option<Headroom>>,
         wanted: Condvar,
     }
 
@@ -112,39 +113,40 @@ mod watch {
 
     /// Sets the limit before it returns: on a busy machine the thread may wake only when the query has taken too much.
     pub(super) fn begin() {
-        if let Some(watch) = WATCH.get() {
-            // With the lock, so that it cannot come between the other side's look and its wait.
-            let mut state = watch.state.lock().unwrap_or_else(PoisonError::into_inner);
-            watch.adjust(&mut state);
-            watch.wanted.notify_one();
-        }
+        change(|_| ());
     }
 
     pub(super) fn look() {
+        change(|headroom| *headroom = Headroom::default());
+    }
+
+    fn change(change: impl FnOnce(&mut Headroom)) {
         if let Some(watch) = WATCH.get() {
             let mut state = watch.state.lock().unwrap_or_else(PoisonError::into_inner);
-            *state = Headroom::default();
+            change(state.get_or_insert_default());
             watch.adjust(&mut state);
+            watch.wanted.notify_one();
         }
     }
 
     fn run() {
         let Some(watch) = WATCH.get() else { return };
         let lock = || watch.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_at_rest = || RUNNING.load(Ordering::SeqCst) == 0;
         let mut state = lock();
         loop {
-            while is_at_rest() {
-                state = watch.wanted.wait(state).unwrap_or_else(PoisonError::into_inner);
-            }
-            while !is_at_rest() {
+            // Not until queries run: one that has ended meanwhile left its limit behind.
+            state = watch
+                .wanted
+                .wait_while(state, |state| state.is_none())
+                .unwrap_or_else(PoisonError::into_inner);
+            while RUNNING.load(Ordering::SeqCst) > 0 {
                 watch.adjust(&mut state);
                 state = watch.wanted.wait_timeout(state, TICK).unwrap_or_else(PoisonError::into_inner).0;
             }
-            *state = Headroom::default();
+            *state = None;
             watch.set(watch.original.current);
             // The next query would only have to ask for it again.
-            let waited = watch.wanted.wait_timeout_while(state, REST, |_| is_at_rest());
+            let waited = watch.wanted.wait_timeout_while(state, REST, |state| state.is_none());
             let (held, waited) = waited.unwrap_or_else(PoisonError::into_inner);
             state = held;
             if waited.timed_out() {
@@ -156,11 +158,11 @@ mod watch {
     }
 
     impl Watch {
-        fn adjust(&self, state: &mut Headroom) {
-            let Some(used) = used() else { return };
+        fn adjust(&self, state: &mut Option<Headroom>) {
+            let (Some(headroom), Some(used)) = (state, used()) else { return };
             let databases = u64::try_from(OPEN.load(Ordering::SeqCst)).unwrap_or(1).max(1);
             let budget = self.memory.saturating_mul(databases) + SLACK;
-            self.set(Some(state.limit(used, self.base + budget)));
+            self.set(Some(headroom.limit(used, self.base + budget)));
         }
 
         fn set(&self, limit: Option<u64>) {
